@@ -1,0 +1,93 @@
+"""The nouns that travel between stages. Frozen; token ids in, token ids out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+VERDICTS = ("correct", "wrong", "no_answer", "unfinished", "parse_error", "timeout", "grader_error")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A question and how to tell that it was answered. `prompt` is the user message, instruction included."""
+
+    id: str
+    domain: str
+    prompt: str
+    answer: str | None = None
+    tests: str | None = None  # JSON, for code
+    solution: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """Weights that will be the same tomorrow: a hub id with revision, a local folder, or a name of the model catalogue."""
+
+    path: str
+    revision: str | None = None
+    dtype: str = "float32"
+
+    @property
+    def name(self) -> str:
+        return f"{self.path}@{self.revision}" if self.revision else self.path
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a model is asked to write. top_k -1: no cut. max_tokens counts the response alone."""
+
+    temperature: float
+    top_p: float
+    top_k: int
+    max_tokens: int
+    n: int = 1
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What was written: ids in, ids out. `finish_reason` is "stop" (a stop token was sampled; it is the last id) or "length"."""
+
+    problem_id: str
+    sample: int
+    prompt_ids: tuple[int, ...]
+    response_ids: tuple[int, ...]
+    finish_reason: str
+    logprobs: tuple[float, ...]  # nats, under the distribution at temperature 1 without truncation
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The same response under two readings. `weight` 0: counted, not trained (a prompt over its limit)."""
+
+    problem_id: str
+    sample: int
+    term: str
+    student_prompt_ids: tuple[int, ...]
+    teacher_prompt_ids: tuple[int, ...]
+    response_ids: tuple[int, ...]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the grader found; never two-valued. `extracted` is the answer as written, None where there was none."""
+
+    verdict: str
+    extracted: str | None = None
+    detail: str = ""
+
+    @property
+    def correct(self) -> bool:
+        return self.verdict == "correct"
+
+
+@dataclass(frozen=True)
+class Grade:
+    problem_id: str
+    sample: int
+    verdict: Verdict
+
+
+class Fault(Exception):
+    """Input that cannot be used: place, fault, reason and remedy in one message. The command line prints it and exits with 2."""

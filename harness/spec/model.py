@@ -1,0 +1,191 @@
+"""What a suite says, as frozen checked values. The shapes alone; `rows` resolves methods, `checks` looks across sections."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def percent(value: object) -> object:
+    """`25%` -> 0.25; anything else is left to the type's own check."""
+    if isinstance(value, str) and value.endswith("%"):
+        try:
+            return float(value[:-1]) / 100
+        except ValueError:
+            return value
+    return value
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Seeds(Section):
+    """`train` belongs to rows (data order, first adapter, round-0 rollouts), `exam` to the protocol."""
+
+    train: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    exam: Annotated[int, Field(ge=0)]
+
+
+class Modes(Section):
+    student: Literal["plain", "thinking"] = "plain"
+    teacher: Literal["plain", "thinking"] = "plain"
+
+
+class PairSpec(Section):
+    """Who learns from whom. Models are `name@revision`, a local folder, or a name of the model catalogue."""
+
+    student: str
+    teacher: str | None = None
+    modes: Modes = Modes()
+    differ: list[Literal["template", "stop", "mode"]] = []
+    dtype: Literal["float32", "bfloat16"] | None = None
+
+
+class SamplingSpec(Section):
+    """How a model is asked to write. Every field but n is said; top_k -1 is no cut; max_tokens counts the response."""
+
+    temperature: PositiveFloat
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)]
+    top_k: Annotated[int, Field(ge=-1)]
+    max_tokens: PositiveInt
+    n: PositiveInt = 1
+
+
+class RoleSampling(Section):
+    student: SamplingSpec
+    teacher: SamplingSpec
+
+
+class ProblemsSpec(Section):
+    """`set` is a name of the problem catalogue or a source written out; `take` problems of it, drawn by a fixed seed."""
+
+    set: str | dict[str, Any]
+    take: Literal["all"] | PositiveInt = "all"
+
+
+class Limits(Section):
+    """In tokens. A problem over a limit by its prompt and solution alone is dropped for all rows, and counted."""
+
+    prompt: PositiveInt
+    teacher_prompt: PositiveInt | None = None
+    solution: PositiveInt | None = None
+    drop: Literal["jointly"] = "jointly"
+
+
+class Format(Section):
+    student: Literal["chat"] = "chat"
+    teacher: Literal["chat"] = "chat"
+
+
+class Rounds(Section):
+    """One round = write on `problems` problems, then train on them. `until-budget`: go on until a limit is met."""
+
+    count: Literal["until-budget"] | PositiveInt = 1
+    problems: Literal["all"] | PositiveInt = "all"
+
+
+class Cosine(Section):
+    floor: Fraction
+
+
+class Linear(Section):
+    floor: Fraction
+
+
+class Wsd(Section):
+    decay: Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class CosineSchedule(Section):
+    cosine: Cosine
+
+
+class LinearSchedule(Section):
+    linear: Linear
+
+
+class WsdSchedule(Section):
+    wsd: Wsd
+
+
+Schedule = Literal["constant"] | CosineSchedule | LinearSchedule | WsdSchedule
+
+
+class Optim(Section):
+    """AdamW. `batch` counts trajectories of the main term; `warmup` is a share of the budget."""
+
+    learning_rate: PositiveFloat
+    batch: PositiveInt
+    warmup: Fraction = 0.0
+    schedule: Schedule = "constant"
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    betas: Annotated[list[Fraction], Field(min_length=2, max_length=2)] = [0.9, 0.999]
+    eps: PositiveFloat = 1.0e-8
+    grad_clip: PositiveFloat = 1.0
+
+
+class Lora(Section):
+    rank: PositiveInt
+    alpha: PositiveFloat
+    dropout: Fraction = 0.0
+    targets: Literal["all-linear"] | list[str] = "all-linear"
+
+
+class Train(Section):
+    problems: ProblemsSpec
+    sampling: SamplingSpec | RoleSampling
+    limits: Limits
+    rounds: Rounds
+    optim: Optim
+    lora: Lora | None
+    format: Format = Format()
+
+    def sampling_of(self, role: Literal["student", "teacher"]) -> SamplingSpec:
+        return getattr(self.sampling, role) if isinstance(self.sampling, RoleSampling) else self.sampling
+
+
+METERS = ("updates", "epochs", "rounds", "student_written", "teacher_written", "teacher_read", "trained", "flops", "gpu_hours")
+
+
+class Budget(Section):
+    """What a row may spend; the first limit met ends training. Tokens but for updates, epochs, rounds, flops, gpu_hours (modelled H100)."""
+
+    updates: PositiveInt | None = None
+    epochs: PositiveFloat | None = None
+    rounds: PositiveInt | None = None
+    student_written: PositiveInt | None = None
+    teacher_written: PositiveInt | None = None
+    teacher_read: PositiveInt | None = None
+    trained: PositiveInt | None = None
+    flops: PositiveFloat | None = None
+    gpu_hours: PositiveFloat | None = None
+
+    @property
+    def limits(self) -> dict[str, float]:
+        return {meter: value for meter in METERS if (value := getattr(self, meter)) is not None}
+
+
+class EvalGroup(Section):
+    """Exams that share a protocol: a named one, or every sampling field. `at`: fractions of the budget at which students sit it."""
+
+    benchmarks: list[str | dict[str, Any]] = Field(min_length=1)
+    protocol: str | None = None
+    sampling: SamplingSpec | None = None
+    metrics: list[str] | None = None
+    at: list[Annotated[Fraction, BeforeValidator(percent)]] = [1.0]
+
+
+class Primary(Section):
+    metric: str
+    over: Literal["all"] | list[str] = "all"
+    weight: Literal["exams", "problems"] = "exams"
+
+
+class Report(Section):
+    baseline: str | None = None
+    controls: list[str] = []
+    primary: Primary | None = None

@@ -1,0 +1,67 @@
+"""One unit of work and its address: the hash of everything that decides its result, and of nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+# A stage's number is raised when the meaning of its work changes; code itself is not hashed.
+STAGES = {
+    "problems": 1,
+    "select": 1,
+    "pretrain": 1,
+    "generate": 1,
+    "grade": 1,
+    "construct": 1,
+    "train": 1,
+    "score": 1,
+}
+
+
+def canonical(value: Any) -> Any:
+    """The value as plain JSON with one spelling. Raises TypeError on anything without a stable identity."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise TypeError(f"{value} has no place in an address")
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        own = {f.name: canonical(getattr(value, f.name)) for f in fields(value)}
+        return {"type": type(value).__name__, "version": getattr(type(value), "version", 1), **own}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("only text keys have a stable order")
+        return {key: canonical(value[key]) for key in sorted(value)}
+    raise TypeError(f"{type(value).__name__} has no stable identity; name it by a string, a number or a dataclass")
+
+
+def digest(value: Any) -> str:
+    """sha256 over canonical JSON, in hex."""
+    return hashlib.sha256(json.dumps(canonical(value), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Step:
+    """`params` is canonical; `inputs` maps a role to the key of another step. `weight` (estimated seconds) orders work, never identity."""
+
+    stage: str
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    title: str = ""
+    weight: float = 1.0
+    tokens: int = 0  # estimated, for the plan
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", canonical(self.params))
+        object.__setattr__(self, "key", digest(self.identity)[:20])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"stage": self.stage, "version": STAGES[self.stage], "params": self.params, "inputs": self.inputs}
