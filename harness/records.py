@@ -67,6 +67,10 @@ class Trajectory:
     teacher_prompt_ids: tuple[int, ...]
     response_ids: tuple[int, ...]
     weight: float = 1.0
+    # What it cost to make and to judge, in tokens: the budget's meters, counted where they arise.
+    student_written: int = 0
+    teacher_written: int = 0
+    teacher_read: int = 0
 
 
 @dataclass(frozen=True)

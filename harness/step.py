@@ -17,6 +17,7 @@ STAGES = {
     "grade": 1,
     "construct": 1,
     "train": 1,
+    "snapshot": 1,
     "score": 1,
 }
 
@@ -48,14 +49,16 @@ def digest(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Step:
-    """`params` is canonical; `inputs` maps a role to the key of another step. `weight` (estimated seconds) orders work, never identity."""
+    """`params` is canonical; `inputs` maps a role to another step's address. Title, weight and tokens are for people, never identity."""
 
     stage: str
     params: dict[str, Any]
     inputs: dict[str, str]
     title: str = ""
-    weight: float = 1.0
-    tokens: int = 0  # estimated, for the plan
+    weight: float = 1.0  # estimated seconds, to order work and tell the time left
+    tokens: int = 0  # estimated tokens written, for the plan
+    kind: str = ""  # "rollout", "teacher" or "exam": whose tokens these are
+    local: dict[str, str] = field(default_factory=dict)  # where files lie on this machine; their content's hash is in params
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,3 +68,8 @@ class Step:
     @property
     def identity(self) -> dict[str, Any]:
         return {"stage": self.stage, "version": STAGES[self.stage], "params": self.params, "inputs": self.inputs}
+
+    @property
+    def address(self) -> str:
+        """`<stage>/<key>`: where the store keeps it, and how other steps name it."""
+        return f"{self.stage}/{self.key}"

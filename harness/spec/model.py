@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PositiveFloat, PositiveInt, Tag, WithJsonSchema
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -17,6 +17,24 @@ def percent(value: object) -> object:
         except ValueError:
             return value
     return value
+
+
+def by_role(value: object) -> str:
+    """Sampling is said once for both, or for student and teacher apart."""
+    if isinstance(value, RoleSampling) or (isinstance(value, dict) and {"student", "teacher"} & value.keys()):
+        return "by role"
+    return "for both"
+
+
+def schedule_kind(value: object) -> str | None:
+    """`constant`, or a mapping of one kind to its numbers; None for anything else."""
+    if isinstance(value, CosineSchedule | LinearSchedule | WsdSchedule):
+        return type(value).__name__.removesuffix("Schedule").lower()
+    if value == "constant":
+        return "constant"
+    if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("cosine", "linear", "wsd"):
+        return next(iter(value))
+    return None
 
 
 class Section(BaseModel):
@@ -112,7 +130,17 @@ class WsdSchedule(Section):
     wsd: Wsd
 
 
-Schedule = Literal["constant"] | CosineSchedule | LinearSchedule | WsdSchedule
+Schedule = Annotated[
+    Annotated[Literal["constant"], Tag("constant")]
+    | Annotated[CosineSchedule, Tag("cosine")]
+    | Annotated[LinearSchedule, Tag("linear")]
+    | Annotated[WsdSchedule, Tag("wsd")],
+    Discriminator(
+        schedule_kind,
+        custom_error_type="schedule",
+        custom_error_message="expected constant, {cosine: {floor: 0.1}}, {linear: {floor: 0.05}} or {wsd: {decay: 0.1}}",
+    ),
+]
 
 
 class Optim(Section):
@@ -137,7 +165,7 @@ class Lora(Section):
 
 class Train(Section):
     problems: ProblemsSpec
-    sampling: SamplingSpec | RoleSampling
+    sampling: Annotated[Annotated[SamplingSpec, Tag("for both")] | Annotated[RoleSampling, Tag("by role")], Discriminator(by_role)]
     limits: Limits
     rounds: Rounds
     optim: Optim
@@ -169,6 +197,9 @@ class Budget(Section):
         return {meter: value for meter in METERS if (value := getattr(self, meter)) is not None}
 
 
+AT = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%$"}]}
+
+
 class EvalGroup(Section):
     """Exams that share a protocol: a named one, or every sampling field. `at`: fractions of the budget at which students sit it."""
 
@@ -176,7 +207,7 @@ class EvalGroup(Section):
     protocol: str | None = None
     sampling: SamplingSpec | None = None
     metrics: list[str] | None = None
-    at: list[Annotated[Fraction, BeforeValidator(percent)]] = [1.0]
+    at: list[Annotated[float, Field(gt=0.0, le=1.0), BeforeValidator(percent), WithJsonSchema(AT)]] = [1.0]
 
 
 class Primary(Section):
@@ -189,3 +220,19 @@ class Report(Section):
     baseline: str | None = None
     controls: list[str] = []
     primary: Primary | None = None
+
+
+class SuiteFile(Section):
+    """A suite as written, `like` already merged. `methods` is resolved by `rows`."""
+
+    suite: str
+    like: str | None = None
+    seeds: Seeds
+    engine: Literal["transformers", "vllm"]
+    pairs: Annotated[dict[str, PairSpec], Field(min_length=1)]
+    methods: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
+    train: Train
+    budgets: Annotated[dict[str, Budget], Field(min_length=1)]
+    evaluate: list[EvalGroup] = Field(min_length=1)
+    report: Report = Report()
+    deviations: list[str] = []

@@ -1,0 +1,158 @@
+"""What suites may call by name: problem sets, models and exam protocols, from `suites/*.yaml` of this repository."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+import harness
+from harness.records import Fault
+from harness.spec.document import Document, did_you_mean, dotted, read
+from harness.spec.model import SamplingSpec
+
+FOLDER = Path(harness.__file__).parent.parent / "suites"
+DOMAINS = ("math", "code")
+SOURCES = ("made", "hub", "file")
+ENTRY = {"made", "hub", "file", "fields", "domain", "date", "solution", "count"}
+
+
+class Unknown(KeyError):
+    """A name that the catalogue does not have; its text says what it has."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True)
+class ProblemSet:
+    """One entry, or a source written out in a suite. `entry` is what was written; `count` None where only loading tells."""
+
+    name: str
+    entry: dict[str, Any] = field(compare=True)
+    domain: str | None = None
+    solution: bool = True
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Sampling by domain; `any` stands for every domain that is not named."""
+
+    name: str
+    sampling: dict[str, SamplingSpec]
+
+    def for_domain(self, domain: str | None) -> SamplingSpec | None:
+        return self.sampling.get(domain or "any") or self.sampling.get("any")
+
+
+@functools.cache
+def document(kind: str) -> Document:
+    """`problems`, `models` or `protocols` as a document; an absent file is an empty catalogue."""
+    file = FOLDER / f"{kind}.yaml"
+    if not file.is_file():
+        return Document(str(file), {}, {})
+    found = read(file)
+    if not isinstance(found.data, dict) or not all(isinstance(entry, dict) for entry in found.data.values()):
+        raise Fault(found.fault((), "a catalogue maps each name to a mapping of its fields."))
+    return found
+
+
+def names(kind: str) -> tuple[str, ...]:
+    return tuple(document(kind).data)
+
+
+def entry_of(kind: str, name: str) -> dict[str, Any]:
+    known = document(kind).data
+    if name not in known:
+        raise Unknown(f"{document(kind).file} has no {name!r}.{did_you_mean(name, known)}")
+    return known[name]
+
+
+def problem_set(name: str) -> ProblemSet:
+    """The entry of that name. Raises Unknown with what there is."""
+    entry = entry_of("problems", name)
+    unknown = [key for key in SOURCES if key in entry]
+    if len(unknown) != 1:
+        raise Fault(document("problems").fault((name,), f"expected exactly one source: {', '.join(SOURCES)}.", at_key=True))
+    return describe(name, entry)
+
+
+def describe(name: str, entry: dict[str, Any]) -> ProblemSet:
+    fields = entry.get("fields")
+    by_fields = "solution" in fields if isinstance(fields, dict) else True
+    made = entry.get("made")
+    counts = [entry.get("count"), *([made.get("count"), made.get("problems")] if isinstance(made, dict) else [])]
+    count = next((each for each in counts if isinstance(each, int)), None)
+    return ProblemSet(name, entry, entry.get("domain"), bool(entry.get("solution", by_fields)), count)
+
+
+def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = ".") -> ProblemSet:
+    """A source written out: {file: path, fields: {prompt: …, answer: …, solution: …}, domain: math}. Raises ValueError.
+
+    The path is looked for beside the suite first, then from here; the entry comes back with the path that was found.
+    """
+    known = {"file", "fields", "domain", "date", "name"}
+    for key in entry:
+        if key not in known:
+            raise ValueError(f"a source written out has no {key!r}.{did_you_mean(key, known)}")
+    file = entry.get("file")
+    if not isinstance(file, str):
+        raise ValueError("a source written out says its file: {file: problems.jsonl, fields: {prompt: problem, answer: answer}, domain: math}.")
+    found = find_path(file, folder)
+    if found is None or not found.is_file():
+        raise ValueError(f"there is no file {file!r}, neither beside the suite nor from here.{near_files(file, folder)} Put it there, or correct the path.")
+    fields = entry.get("fields")
+    if not isinstance(fields, dict) or not all(isinstance(each, str) for each in fields.values()):
+        raise ValueError("fields: expected a mapping from our names to the file's: {prompt: problem, answer: answer}.")
+    for key in fields:
+        if key not in ("id", "prompt", "answer", "tests", "solution"):
+            raise ValueError(f"fields: a problem has no {key!r}.{did_you_mean(key, ('id', 'prompt', 'answer', 'tests', 'solution'))}")
+    if "prompt" not in fields or not {"answer", "tests"} & fields.keys():
+        raise ValueError("fields: a problem needs its prompt, and its answer or tests. Say which columns hold them.")
+    domain = entry.get("domain")
+    if domain not in DOMAINS:
+        raise ValueError(f"domain: expected one of {', '.join(DOMAINS)}; it decides how answers are graded.")
+    name = entry.get("name", found.stem)
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
+        raise ValueError(f"name: {name!r} will be part of file names. Use letters, digits, dots, dashes and underscores.")
+    return describe(name, {**entry, "file": str(found)})
+
+
+def find_path(path: str, folder: str | os.PathLike[str]) -> Path | None:
+    """The path beside the suite, else from the current folder, else None."""
+    for candidate in (Path(folder, path), Path(path)):
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def near_files(path: str, folder: str | os.PathLike[str]) -> str:
+    around = Path(folder, path).parent
+    siblings = [each.name for each in list(around.iterdir())[:200]] if around.is_dir() else []
+    return did_you_mean(Path(path).name, siblings).partition(" Known:")[0]
+
+
+def model(name: str) -> dict[str, Any]:
+    """The entry of that name: family, parameters and, for a model made here, its recipe. Raises Unknown."""
+    return entry_of("models", name)
+
+
+def protocol(name: str) -> Protocol:
+    """The protocol of that name. Raises Unknown with what there is."""
+    sampling = {}
+    for domain, fields in entry_of("protocols", name).items():
+        path = (name, domain)
+        if domain not in (*DOMAINS, "any"):
+            raise Fault(document("protocols").fault(path, f"there is no domain {domain!r}.{did_you_mean(domain, (*DOMAINS, 'any'))}", at_key=True))
+        try:
+            sampling[domain] = SamplingSpec.model_validate(fields)
+        except ValidationError as fault:
+            first = fault.errors()[0]
+            raise Fault(document("protocols").fault(path, f"{dotted(first['loc'])}: {first['msg']}.")) from None
+    return Protocol(name, sampling)

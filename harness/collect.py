@@ -1,0 +1,106 @@
+"""From the store to rows of results: counts per problem, costs, diagnostics, and why a row is not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.metrics import avg_at, pass_at
+from harness.plan import Plan, Row
+from harness.results import Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result
+from harness.run import Failure
+from harness.spec import Suite
+from harness.statistics import stderr
+from harness.store import Corrupt, Record, Store
+
+
+def results(suite: Suite, plan: Plan, rows: list[Row], store: Store, failures: dict[str, Failure], provenance: dict[str, Any]) -> list[Result]:
+    return [result(suite, plan, row, store, failures, provenance) for row in rows]
+
+
+def record_of(store: Store, address: str | None) -> Record | None:
+    if address is None:
+        return None
+    try:
+        return store.record(address)
+    except Corrupt:
+        return None
+
+
+def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str, Failure], provenance: dict[str, Any]) -> Result:
+    exams = {exam.name: exam for exam in plan.exams}
+    scores = {}
+    for name, address in row.steps.items():
+        if name.startswith("score/") and (record := record_of(store, address)):
+            column, _, at = name.removeprefix("score/").partition("@") if "@" in name and name not in exams else (name.removeprefix("score/"), "", "")
+            scores[name.removeprefix("score/")] = cell(record.facts, exams[column].protocol, at or f"{max(exams[column].at):.0%}")
+    trained = record_of(store, row.steps.get("train"))
+    needed = plan.needed(row.steps.values())
+    broken = [failures[address] for address in failures if address in needed]
+    complete = all(record_of(store, address) for name, address in row.steps.items() if name.startswith("score/"))
+    status = "done" if complete else "failed" if broken else "incomplete"
+    reason = None if complete else f"{broken[0].step.title}: {broken[0].reason.splitlines()[0]}" if broken else "the run ended before it was done"
+    return Result(
+        suite=suite.suite,
+        pair=row.pair,
+        label=row.label,
+        method=row.method.name if row.method else None,
+        role=row.role,
+        seed=row.seed,
+        budget=row.budget,
+        status=status,
+        reason=reason,
+        answers=Answers(**row.method.answers, also={name: repr(term) for name, term in row.method.also.items()}) if row.method else Answers(),
+        overrides=row.overrides or {},
+        scores=scores,
+        cost=cost(trained),
+        diagnostics=diagnostics(row, store, trained),
+        ended_by=trained.facts["ended_by"] if trained else None,
+        steps=row.steps,
+        provenance=Provenance(**provenance),
+    )
+
+
+def cell(facts: dict[str, Any], protocol: str, at: str) -> ExamScore:
+    """A cell from its counts. What could not be graded leaves the figures undefined rather than wrong."""
+    graded, correct, samples = facts["graded"], facts["correct"], facts["samples"]
+    whole = min(graded) > 0
+    ks = [k for k in (1, 2, 4, 8, 16, 32, 64) if k < samples] + [samples]
+    return ExamScore(
+        problems=facts["problems"],
+        samples=samples,
+        problems_hash=facts["problems_hash"],
+        graded=graded,
+        correct=correct,
+        avg_at=AvgAt(k=samples, value=avg_at(correct, graded) if whole else None, stderr=stderr(correct, graded) if whole else None),
+        pass_at={str(k): pass_at(correct, graded, k) if min(graded) >= k else None for k in ks},
+        truncated=facts["truncated"],
+        ungraded=facts["ungraded"],
+        at=at,
+        protocol=protocol,
+    )
+
+
+def cost(trained: Record | None) -> Cost:
+    if trained is None:
+        return Cost()
+    charged = {name: value for name, value in trained.facts["spent"].items() if name in Meters.model_fields}
+    return Cost(charged=Meters(**charged), measured={"seconds": trained.measured["seconds"]}, paid={"cpu_seconds": trained.measured["cpu_seconds"]})
+
+
+def diagnostics(row: Row, store: Store, trained: Record | None) -> dict[str, float | None]:
+    """What one sees beside the score: accuracy and length of what round 0 wrote, lag, the last update's figures."""
+    found: dict[str, float | None] = {}
+    for name in ("rollouts", "rewrites", "written"):
+        records = [record_of(store, address) for key, address in sorted(row.steps.items()) if key.startswith(f"grade/{name}/")]
+        if not records or not all(records):
+            continue
+        total = sum(r.facts["graded"] for r in records if r)
+        found[f"{name}_accuracy"] = sum(r.facts["verdicts"].get("correct", 0) for r in records if r) / total
+        found[f"{name}_mean_length"] = sum(r.facts["mean_length"] * r.facts["graded"] for r in records if r) / total
+        found[f"{name}_truncated_share"] = sum(r.facts["truncated"] for r in records if r) / total
+    if trained:
+        found["lag"] = trained.facts["lag"]
+        for name in ("objective", "reverse_kl", "student_entropy", "teacher_entropy", "same_top", "gradient_norm"):
+            if name in trained.facts["last"]:
+                found[f"last_{name}"] = trained.facts["last"][name]
+    return found

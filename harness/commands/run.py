@@ -1,0 +1,93 @@
+"""harness run SUITE: plan, carry out, write results, render the leaderboard. Safe to kill and to repeat."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import sys
+from pathlib import Path
+
+from harness.collect import results
+from harness.commands.plan import STORE
+from harness.commands.report import RESULTS, SITE
+from harness.executors.local import LocalPool
+from harness.plan import plan
+from harness.progress import Screen, amount, clock
+from harness.provenance import provenance
+from harness.records import Fault
+from harness.results import SUITE_FILE, write_atomically, write_result
+from harness.run import carry_out, refuse_silent_edits, states, tokens_written
+from harness.spec import load_suite
+from harness.store import open_store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("suite", type=Path, metavar="SUITE", help="the suite's YAML file")
+    parser.add_argument("--store", type=Path, default=STORE, metavar="DIR", help="where steps are kept (default: %(default)s)")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where rows are written, under the suite's name (default: %(default)s)")
+    parser.add_argument("--report", type=Path, metavar="DIR", help=f"where the leaderboard goes (default: {SITE}/<suite>)")
+    parser.add_argument("--executor", choices=["local"], default="local", help="what carries out the steps (default: %(default)s)")
+    parser.add_argument("--only", metavar="GLOB", help="only rows whose label matches; the student and the teacher always run")
+    parser.add_argument("--processes", type=int, metavar="N", help="worker processes, one thread each (default: one a core)")
+    parser.add_argument("--accept-edits", action="store_true", help="an answer's code was edited without changing its meaning: keep what was trained")
+
+
+def run(args: argparse.Namespace) -> int:
+    suite = load_suite(args.suite)
+    if suite.unpinned:
+        raise Fault(f"{args.suite}: {', '.join(suite.unpinned)}: no revision yet, so it may be another model tomorrow. Write the revision after the @.")
+    if args.processes is not None and args.processes < 1:
+        raise Fault(f"--processes {args.processes}: there must be at least one.")
+    made = plan(suite)
+    rows = [row for row in made.rows if row.method is None or not args.only or fnmatch.fnmatch(row.label, args.only)]
+    if args.only and not any(row.method for row in rows):
+        raise Fault(f"--only {args.only}: no row matches. Rows: {', '.join(dict.fromkeys(row.label for row in made.rows if row.method))}.")
+    store = open_store(args.store)
+    refuse_silent_edits(made, store, args.accept_edits)
+    todo = states(made, store)
+    facts = provenance()
+    with Screen() as screen:
+        for address, why in todo.items():
+            if why.startswith("corrupt"):
+                screen.say(f"{address}: {why}; it is made again", "yellow")
+        if todo:
+            screen.say(f"{suite.suite}: {len(made.steps)} steps for {len(rows)} rows, {len(made.steps) - len(todo)} done before")
+        with LocalPool(store, facts, args.processes) as pool:
+            failures = carry_out(made, rows, store, todo, pool, screen)
+        seconds = clock(screen.seconds)
+    folder = args.results / suite.suite
+    several = len(suite.budgets) > 1
+    found = results(suite, made, rows, store, failures, facts)
+    for result in found:
+        write_result(folder, result, several_budgets=several)
+    labels = [row.label for row in suite.rows]
+    document = {**suite.resolved(), "rows": labels, "exams": [exam.name for exam in made.exams]}
+    write_atomically(folder / SUITE_FILE, json.dumps(document, indent=1, sort_keys=True) + "\n")
+    return closing(args, suite.suite, folder, found, failures, tokens_written(made, rows, store), seconds)
+
+
+def closing(args: argparse.Namespace, name: str, folder: Path, found: list, failures: dict, tokens: dict, seconds: str) -> int:
+    """The table, the exact tokens, where the page is; the exit code."""
+    import reports
+    from reports import terminal
+    from rich.console import Console
+
+    board = reports.load([folder])
+    console = Console(highlight=False, soft_wrap=False)
+    console.print(terminal.renderable(board))
+    site = args.report or SITE / name
+    written = reports.write(board, site)
+    console.print(
+        "tokens written: "
+        + " · ".join(f"{kind} {amount(t['shared'])} (each row alone {amount(t['alone'])})" for kind, t in tokens.items())
+        + f" · {seconds}",
+        soft_wrap=True,
+    )
+    console.print(f"results     {folder}", soft_wrap=True)
+    console.print(f"leaderboard {written[0]}", soft_wrap=True)
+    for failure in failures.values():
+        print(f"harness: {failure.step.title}: {failure.reason}", file=sys.stderr)
+    if any(failure.input_fault for failure in failures.values()) and not any(not f.input_fault for f in failures.values()):
+        return 2
+    return 1 if failures or any(result.status != "done" for result in found) else 0

@@ -1,0 +1,156 @@
+"""This machine: as many one-thread processes as there are cores, each carrying out one step at a time.
+
+A worker talks to its parent over one pipe. When the parent dies, however it dies, the pipe ends and so does the worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from harness.records import Fault
+from harness.step import Step
+from harness.store import Corrupt, Store
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A step ready to be carried out, with what its record shall keep."""
+
+    step: Step
+    fingerprint: str | None = None
+
+
+def serve(pipe: Connection, root: str, provenance: dict[str, Any], machine: dict[str, Any]) -> None:
+    """The worker's loop. One thread for all numerics: two under contention are slower than one, and the count decides bytes."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    threading.Thread(target=die_with_parent, args=(os.getppid(),), daemon=True).start()
+    import torch
+
+    from harness import models
+    from harness.stages import execute
+
+    torch.set_num_threads(1)
+    models.quiet()
+    store = Store(Path(root))
+    last = 0.0
+
+    def report(event: Event) -> None:
+        nonlocal last
+        if time.monotonic() - last > 0.2:
+            last = time.monotonic()
+            pipe.send(("progress", event))
+
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            task: Task = pipe.recv()
+            try:
+                pipe.send(("done", None) if execute(task.step, store, report, provenance, machine, task.fingerprint) else ("busy", None))
+            except Corrupt as fault:
+                pipe.send(("corrupt", (fault.address, str(fault))))
+            except Fault as fault:
+                pipe.send(("failed", str(fault)))
+            except (BrokenPipeError, ConnectionResetError):
+                return
+            except OSError as fault:
+                pipe.send(("failed", f"{fault.strerror or fault}: {fault.filename or store.root}"))
+            except Exception as fault:  # noqa: BLE001  any other failure is the step's result: the row says so, others go on
+                pipe.send(("failed", f"{type(fault).__name__}: {fault}\n{traceback.format_exc()}"))
+
+
+def die_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+@dataclass
+class Worker:
+    process: multiprocessing.process.BaseProcess
+    pipe: Connection
+    task: Task | None = None
+    started: float = field(default_factory=time.monotonic)
+
+
+class LocalPool:
+    """`events()` yields (task, kind, detail): progress, done, busy, corrupt, failed or died, as they come."""
+
+    def __init__(self, store: Store, provenance: dict[str, Any], processes: int | None = None, machine: dict[str, Any] | None = None) -> None:
+        self.arguments = (str(store.root), provenance, machine or {})
+        self.size = processes or len(os.sched_getaffinity(0))
+        self.workers: list[Worker] = []
+
+    def __enter__(self) -> LocalPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers:
+            worker.process.kill()
+        for worker in self.workers:
+            worker.process.join()
+
+    @property
+    def free(self) -> int:
+        return self.size - sum(worker.task is not None for worker in self.workers)
+
+    @property
+    def running(self) -> list[Worker]:
+        return [worker for worker in self.workers if worker.task is not None]
+
+    def submit(self, task: Task) -> None:
+        idle = next((worker for worker in self.workers if worker.task is None), None)
+        if idle is None:
+            idle = self._start()
+            self.workers.append(idle)
+        idle.task, idle.started = task, time.monotonic()
+        idle.pipe.send(task)
+
+    def _start(self) -> Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(theirs, *self.arguments), daemon=False)
+        process.start()
+        theirs.close()
+        return Worker(process, ours)
+
+    def events(self, timeout: float) -> Iterator[tuple[Task, str, Any]]:
+        """What happened within `timeout` seconds; nothing is an answer too."""
+        for ready in wait([worker.pipe for worker in self.workers], timeout):
+            worker = next(w for w in self.workers if w.pipe is ready)
+            task = worker.task
+            try:
+                kind, detail = worker.pipe.recv()
+            except (EOFError, ConnectionResetError):
+                worker.process.join()
+                self.workers.remove(worker)
+                if task:
+                    yield task, "died", f"its process ended by {ended(worker.process.exitcode)}"
+                continue
+            if task is None:
+                continue
+            if kind != "progress":
+                worker.task = None
+            yield task, kind, detail
+
+
+def ended(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        return f"{name}" + (" (often: out of memory)" if name == "SIGKILL" else "")
+    return f"exit code {code}"
+
+

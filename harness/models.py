@@ -1,0 +1,157 @@
+"""Load a model, wrap it for training, save it; and the checks of a pair. Safetensors only; no code from a hub is run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+from harness.records import Fault, ModelRef
+from harness.spec.model import Lora, PairSpec
+
+# Heads that do more than multiply. The loss projects hidden states itself, so what it cannot do is refused by name.
+UNSUPPORTED_HEADS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def source(ref: ModelRef, made: Path | None) -> tuple[str, dict[str, Any]]:
+    """Where transformers shall look, and its keyword arguments: a folder that a step made, a local folder, or a hub id with revision."""
+    if made is not None:
+        return str(made), {"local_files_only": True}
+    if Path(ref.path).is_dir():
+        return str(Path(ref.path).resolve()), {"local_files_only": True}
+    if ref.revision in (None, "unpinned"):
+        raise Fault(f"model {ref.name}: it carries no revision. Pin it (`name@<commit>`), so that it is the same tomorrow.")
+    return ref.path, {"revision": ref.revision}
+
+
+def tokenizer_of(where: tuple[str, dict[str, Any]]):
+    try:
+        return AutoTokenizer.from_pretrained(where[0], **where[1])
+    except (OSError, ValueError) as fault:
+        raise Fault(f"model {where[0]}: its tokenizer cannot be loaded: {first_line(fault)}") from None
+
+
+def load(ref: ModelRef, where: tuple[str, dict[str, Any]], trained: Path | None = None):
+    """The model in evaluation mode on the device. `trained`: an adapter or full weights that a train step left."""
+    options: dict[str, Any] = {"dtype": getattr(torch, ref.dtype), "use_safetensors": True}
+    adapter = trained is not None and (trained / "adapter_config.json").exists()
+    if trained is not None and not adapter:
+        where = (str(trained), {"local_files_only": True})
+    try:
+        model = AutoModelForCausalLM.from_pretrained(where[0], **where[1], **options)
+    except (OSError, ValueError) as fault:
+        raise Fault(f"model {where[0]}: its weights cannot be loaded: {first_line(fault)}") from None
+    if adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, str(trained))
+    return model.to(device()).eval()
+
+
+def first_line(fault: Exception) -> str:
+    return str(fault).strip().splitlines()[0]
+
+
+def with_lora(model, lora: Lora, seed: int):
+    """The base frozen, an adapter beside it. The adapter's first weights follow from the seed alone."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets if isinstance(lora.targets, str) else list(lora.targets),
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return get_peft_model(model, config)
+
+
+def save(model, tokenizer, folder: Path) -> None:
+    """Adapter weights where there is an adapter, else full weights; with the tokenizer, so that the folder stands alone."""
+    model.save_pretrained(str(folder), safe_serialization=True)
+    tokenizer.save_pretrained(str(folder))
+
+
+def body_of(model):
+    """The decoder without its head: what gives the last hidden states."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return inner.get_decoder() if hasattr(inner, "get_decoder") else inner.model
+
+
+def head_of(model, vocabulary: int) -> torch.Tensor:
+    """The head's weight [V, D], cut to the tokenizer's real ids. Raises Fault on a head that is more than one linear map."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    config = inner.config.get_text_config()
+    for name in UNSUPPORTED_HEADS:
+        if getattr(config, name, None) not in (None, 1.0):
+            raise Fault(f"model {inner.config.name_or_path or type(inner).__name__}: its head applies {name}, which the loss head does not support.")
+    head = inner.get_output_embeddings()
+    if head is None or getattr(head, "bias", None) is not None:
+        raise Fault(f"model {type(inner).__name__}: its head is not one linear map without bias, which the loss head needs.")
+    if head.weight.shape[0] < vocabulary:
+        raise Fault(f"model {type(inner).__name__}: its head has {head.weight.shape[0]} rows, but its tokenizer has {vocabulary} ids.")
+    return head.weight[:vocabulary]
+
+
+def matmul_parameters(model) -> int:
+    """Weights that multiply once per token: all but the input embedding, which only does where it is the head too."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    total = sum(p.numel() for p in inner.parameters())
+    tied = inner.get_output_embeddings().weight is inner.get_input_embeddings().weight
+    return total if tied else total - inner.get_input_embeddings().weight.numel()
+
+
+def vocabulary_of(tokenizer) -> int:
+    return max(tokenizer.get_vocab().values()) + 1
+
+
+def stop_ids(where: tuple[str, dict[str, Any]], tokenizer) -> list[int]:
+    """Every token that ends a response: the generation config's list, or the tokenizer's own where there is none."""
+    try:
+        ids = GenerationConfig.from_pretrained(where[0], **where[1]).eos_token_id
+    except OSError:
+        ids = AutoConfig.from_pretrained(where[0], **where[1]).eos_token_id
+    found = {tokenizer.eos_token_id} | set(ids if isinstance(ids, list) else [ids])
+    return sorted(i for i in found if i is not None)
+
+
+def check_pair(name: str, pair: PairSpec, student: tuple, teacher: tuple) -> dict[str, str]:
+    """What differs between the two, by name, with both sides. Raises Fault on an unequal vocabulary or a difference not declared."""
+    ours, theirs = tokenizer_of(student), tokenizer_of(teacher)
+    if ours.get_vocab() != theirs.get_vocab():
+        odd = sorted(set(ours.get_vocab().items()) ^ set(theirs.get_vocab().items()))[:3]
+        raise Fault(
+            f"pairs.{name}: student and teacher do not share a tokenizer ({len(ours.get_vocab())} and {len(theirs.get_vocab())} entries; "
+            f"first differences {odd}). Token-level supervision needs one; choose a teacher of the same family."
+        )
+    differences = {}
+    if ours.chat_template != theirs.chat_template:
+        differences["template"] = "their chat templates differ"
+    stops = stop_ids(student, ours), stop_ids(teacher, theirs)
+    if stops[0] != stops[1]:
+        differences["stop"] = f"student stops at {stops[0]}, teacher at {stops[1]}"
+    if pair.modes.student != pair.modes.teacher:
+        differences["mode"] = f"student speaks {pair.modes.student}, teacher {pair.modes.teacher}"
+    for kind, text in differences.items():
+        if kind not in pair.differ:
+            raise Fault(f"pairs.{name}: {text}. If that is meant, declare it: `differ: [{kind}]`.")
+    return differences
+
+
+def quiet() -> None:
+    """No progress bars of libraries in our logs; a missing file is an error now, not after retries."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

@@ -1,0 +1,338 @@
+"""Suite → steps. The only file that knows which stage follows which. Needs neither torch nor a GPU."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness import catalogue
+from harness.grading import GRADERS
+from harness.records import ModelRef
+from harness.rounds import generate_step, round_steps, sample_ranges
+from harness.spec import Suite
+from harness.spec.model import PairSpec, SamplingSpec
+from harness.step import Step, digest
+from methods.method import Method, Term
+from methods.parts.contexts import Plain
+from methods.parts.teachers import Frozen, Nobody
+
+MEAN_LENGTH = 0.5  # of max_tokens: the plan's guess at a response, stated where it is printed
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One column: a benchmark under a protocol. `protocol` is `<name>@<hash>`; unlike protocols are unlike columns."""
+
+    name: str
+    benchmark: Any
+    sampling: SamplingSpec
+    protocol: str
+    at: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the leaderboard and the steps that carry it; `steps` maps a name to an address."""
+
+    pair: str
+    label: str
+    role: str
+    steps: dict[str, str]
+    method: Method | None = None
+    seed: int | None = None
+    budget: str | None = None
+    overrides: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`steps` in an order in which they can be carried out."""
+
+    steps: tuple[Step, ...]
+    rows: tuple[Row, ...]
+    exams: tuple[Exam, ...]
+
+    def needed(self, addresses: Iterable[str]) -> set[str]:
+        """The addresses and everything they are made of."""
+        by_address = {step.address: step for step in self.steps}
+        found: set[str] = set()
+        todo = list(addresses)
+        while todo:
+            address = todo.pop()
+            if address not in found:
+                found.add(address)
+                todo.extend(by_address[address].inputs.values())
+        return found
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as the plan sees it: what its address says, the step that makes it if one does, and where its files lie."""
+
+    ref: ModelRef
+    made: str | None = None
+    local: str | None = None
+
+
+class Planner:
+    """Collects steps by address: the same work asked for twice is one step."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.suite = suite
+        self.steps: dict[str, Step] = {}
+
+    def add(self, step: Step) -> str:
+        self.steps.setdefault(step.address, step)
+        return step.address
+
+    # What everything is made from
+
+    def model(self, text: str, dtype: str | None) -> Model:
+        if text in catalogue.names("models") and "recipe" in catalogue.model(text):
+            return Model(ModelRef(text, None, "float32"), made=self.pretrain(text))
+        if Path(text).is_dir():
+            return Model(ModelRef(Path(text).name, folder_hash(Path(text)), dtype or "float32"), local=str(Path(text).resolve()))
+        path, _, revision = text.partition("@")
+        return Model(ModelRef(path, revision or None, dtype or "bfloat16"))
+
+    def pretrain(self, name: str) -> str:
+        entry = catalogue.model(name)
+        after = {"base": self.pretrain(entry["after"])} if entry.get("after") else {}
+        steps = entry["recipe"].get("steps", 100)
+        return self.add(Step("pretrain", {"recipe": entry["recipe"]}, after, title=f"pretrain · {name}", weight=steps * 0.16))
+
+    def problems(self, source: Any, take: int | str = "all") -> str:
+        found = self.suite.problem_set(source)
+        params, local = source_identity(found)
+        return self.add(Step("problems", {"source": params, "take": take}, {}, title=f"problems · {found.name}", weight=0.3, local=local))
+
+    # One pair
+
+    def select(self, pair: str, spec: PairSpec, student: Model, teacher: Model | None) -> str:
+        """The training problems that no row must drop, and the check that the two models can be paired at all."""
+        train = self.suite.train
+        solution_readings = {
+            term.reads: None for row in self.suite.rows for term in row.method.terms.values() if term.reads.needs_solution and not term.reads.needs_attempt
+        }
+        readings = [Plain(), *sorted(solution_readings, key=repr)]
+        step = Step(
+            "select",
+            {
+                "pair": pair_params(spec, student, teacher),
+                "differ": sorted(spec.differ),
+                "limits": train.limits.model_dump(),
+                "readings": [{"reads": reading, "text": reading.text} for reading in readings],
+            },
+            {
+                "problems": self.problems(train.problems.set, train.problems.take),
+                **({"student": student.made} if student.made else {}),
+                **({"teacher": teacher.made} if teacher and teacher.made else {}),
+            },
+            title=f"select · {pair}",
+            weight=0.5,
+            local=places(student, teacher),
+        )
+        return self.add(step)
+
+    def exam(self, exam: Exam, model: Model, spec: PairSpec, who: str, seed: int, title: str, trained: str | None = None, checkpoint: str | None = None) -> str:
+        problems = self.problems(exam.benchmark)
+        inputs = {"problems": problems, **({"weights": model.made} if model.made else {}), **({"trained": trained} if trained else {})}
+        count = self.suite.problem_set(exam.benchmark).count or 0
+        per_sample = int(count * exam.sampling.max_tokens * MEAN_LENGTH)
+        grades = {}
+        for start, stop in sample_ranges(0, exam.sampling.n):
+            rollouts = self.add(
+                generate_step(
+                    who=who,
+                    pair={who: asdict(model.ref), "modes": spec.modes.model_dump()},
+                    reads=Plain(),
+                    sampling=exam.sampling.model_dump(),
+                    samples=(start, stop),
+                    seeds={"seed": seed, "purpose": "exam", "round": 0},
+                    problems={"seed": None, "round": 0, "size": "all"},
+                    inputs=inputs,
+                    engine=self.suite.engine,
+                    checkpoint=checkpoint,
+                    title=f"exam {exam.name} · {title} · samples {start}-{stop}",
+                    weight=per_sample * (stop - start) / 8000,
+                    tokens=per_sample * (stop - start),
+                    kind="exam",
+                    local={"weights": model.local} if model.local else {},
+                )
+            )
+            grades[f"grades/{start}"] = self.grade(problems, rollouts, f"grade {exam.name} · {title} · samples {start}-{stop}", model)
+        score = Step("score", {"samples": exam.sampling.n}, {"problems": problems, **grades}, title=f"score {exam.name} · {title}", weight=0.1)
+        return self.add(score)
+
+    def grade(self, problems: str, rollouts: str, title: str, model: Model) -> str:
+        inputs = {"problems": problems, "rollouts": rollouts, **({"weights": model.made} if model.made else {})}
+        params = {"grader": {"typed": GRADERS["typed"]}, "model": asdict(model.ref)}
+        return self.add(Step("grade", params, inputs, title=title, weight=0.5, local={"weights": model.local} if model.local else {}))
+
+    def train(self, pair: str, spec: PairSpec, row: Any, budget_name: str, seed: int, student: Model, teacher: Model | None, problems: str) -> tuple[str, dict[str, str]]:
+        """The row's train step, and diagnostic grade steps of its round 0 (never an input of training)."""
+        method, train = row.method, row.train
+        terms: dict[str, Term] = method.terms
+        sampling = {name: term_sampling(term, train) for name, term in terms.items()}
+        params = {
+            "pair": pair_params(spec, student, teacher if any(uses_teacher(term) for term in terms.values()) else None),
+            "terms": terms,
+            "frozen_teacher": sorted(name for name, term in terms.items() if isinstance(term.teacher, Frozen)),
+            "unscored": sorted(name for name, term in terms.items() if isinstance(term.teacher, Nobody)),
+            "sampling": sampling,
+            "limits": train.limits.model_dump(),
+            "rounds": train.rounds.model_dump(),
+            "optim": train.optim.model_dump(),
+            "lora": train.lora.model_dump() if train.lora else None,
+            "budget": self.suite.budgets[budget_name].limits,
+            "seed": seed,
+            "engine": self.suite.engine,
+            "checkpoints": sorted({f for group in self.suite.evaluate for f in group.at} | {1.0}),
+        }
+        inputs = {"problems": problems}
+        if student.made:
+            inputs["student"] = student.made
+        if teacher and teacher.made and params["pair"]["teacher"]:
+            inputs["teacher"] = teacher.made
+        local = places(student, teacher)
+        size = train.rounds.problems
+        count = size if isinstance(size, int) else self.suite.problem_set(train.problems.set).count or 0
+        if isinstance(train.problems.take, int):
+            count = min(count, train.problems.take)
+        length = max(s["max_tokens"] for roles in sampling.values() for s in roles.values())
+        tokens = int(count * length * MEAN_LENGTH)
+        # Params travel through JSON to the worker; the fragment is planned from the same form, so round 0 and round r are one code.
+        plain = Step("train", params, inputs).params
+        steps, trajectories = round_steps(plain, inputs, local, 0, None, tokens)
+        graded: dict[str, str] = {}
+        for step in steps:
+            self.add(step)
+            if step.stage == "generate":
+                writer = teacher if step.inputs.get("weights") == (teacher.made if teacher else None) and teacher else student
+                name = "rewrites" if "attempts" in step.inputs else "rollouts" if step.kind == "rollout" else "written"
+                graded[f"{name}/{step.params['samples'][0]}"] = self.grade(problems, step.address, f"grade · {step.title}", writer)
+        rounds = train.rounds.count if isinstance(train.rounds.count, int) else 10
+        train_step = Step(
+            "train",
+            plain,
+            {**inputs, **{f"trajectories/{name}": address for name, address in trajectories.items()}},
+            title=f"train · {pair} · {row.label} · {budget_name} · seed {seed}",
+            weight=5 + tokens * rounds / 3500,
+            tokens=tokens * (rounds - 1) * len(terms),
+            kind="rollout",
+            local=local,
+        )
+        return self.add(train_step), graded
+
+
+def pair_params(spec: PairSpec, student: Model, teacher: Model | None) -> dict[str, Any]:
+    return {"student": asdict(student.ref), "teacher": asdict(teacher.ref) if teacher else None, "modes": spec.modes.model_dump()}
+
+
+def places(student: Model, teacher: Model | None) -> dict[str, str]:
+    found = {"student": student.local, "teacher": teacher.local if teacher else None}
+    return {who: place for who, place in found.items() if place}
+
+
+def uses_teacher(term: Term) -> bool:
+    """Whether the pair's teacher scores or writes for this term."""
+    writes = any(act.by == "teacher" for act in term.writer.acts(term.reads.needs_attempt))
+    return not isinstance(term.teacher, Frozen) and (writes or not isinstance(term.teacher, Nobody))
+
+
+def term_sampling(term: Term, train: Any) -> dict[str, dict[str, Any]]:
+    """Role → sampling for the roles that write in this term: the suite's, under what the writer asks for itself."""
+    acts = term.writer.acts(term.reads.needs_attempt)
+    found = {act.by: train.sampling_of(act.by).model_dump() for act in acts}
+    found[acts[-1].by].update(term.writer.overrides())
+    if len(acts) > 1:  # one rewrite for each attempt
+        found[acts[0].by]["n"] = found[acts[-1].by]["n"]
+    return found
+
+
+def folder_hash(folder: Path) -> str:
+    """Identity of local weights: every file's name and bytes."""
+    names = sorted(p for p in folder.rglob("*") if p.is_file())
+    whole = hashlib.sha256()
+    for path in names:
+        with path.open("rb") as file:
+            whole.update(f"{path.relative_to(folder)}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\0".encode())
+    return "files-" + whole.hexdigest()[:20]
+
+
+def source_identity(found: catalogue.ProblemSet) -> tuple[dict[str, Any], dict[str, str]]:
+    """What decides which problems these are, and where a local file lies. A file's bytes are its identity, its path is not."""
+    entry = {key: value for key, value in found.entry.items() if key not in ("date", "name", "file")}
+    if "file" not in found.entry:
+        return {"name": found.name, **entry}, {}
+    path = Path(found.entry["file"])
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"name": found.name, "format": path.suffix, "sha256": content, **entry}, {"file": str(path.resolve())}
+
+
+def exams_of(suite: Suite) -> tuple[Exam, ...]:
+    found = []
+    for group in suite.evaluate:
+        for benchmark in group.benchmarks:
+            sampling = suite.exam_sampling(group, benchmark)
+            problems = suite.problem_set(benchmark)
+            said = {"sampling": sampling.model_dump(), "seed": suite.seeds.exam, "grader": GRADERS, "problems": source_identity(problems)[0]}
+            protocol = f"{group.protocol or 'own'}@{digest(said)[:8]}"
+            found.append(Exam(problems.name, benchmark, sampling, protocol, tuple(group.at)))
+    twice = {exam.name for exam in found if [e.name for e in found].count(exam.name) > 1}
+    return tuple(replace(exam, name=f"{exam.name} ({exam.protocol})") if exam.name in twice else exam for exam in found)
+
+
+def plan(suite: Suite) -> Plan:
+    """All steps of a suite, shared ones once, and the rows they serve."""
+    planner = Planner(suite)
+    exams = exams_of(suite)
+    rows: list[Row] = []
+    for pair, spec in suite.pairs.items():
+        student = planner.model(spec.student, spec.dtype)
+        teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
+        problems = planner.select(pair, spec, student, teacher)
+        again = suite.seeds.exam + 1_000_003  # the second sitting: another seed, nothing else
+        fixed = [("student", "student", student, suite.seeds.exam), ("student_again", "control", student, again)]
+        if teacher:
+            fixed.append(("teacher", "teacher", teacher, suite.seeds.exam))
+        for label, role, model, seed in fixed:
+            who = "teacher" if role == "teacher" else "student"
+            scores = {f"score/{exam.name}": planner.exam(exam, model, spec, who, seed, f"{pair} {label}") for exam in exams}
+            rows.append(Row(pair, label, role, scores))
+        for row in suite.rows:
+            role = "control" if row.method.control or row.label in suite.report.controls else "method"
+            for budget in suite.budgets:
+                for seed in suite.seeds.train:
+                    trained, graded = planner.train(pair, spec, row, budget, seed, student, teacher, problems)
+                    steps = {"train": trained, **{f"grade/{name}": address for name, address in graded.items()}}
+                    for exam in exams:
+                        for at in exam.at:
+                            mark = f"at-{at:g}"
+                            name = f"score/{exam.name}" if at == max(exam.at) else f"score/{exam.name}@{at:.0%}"
+                            steps[name] = planner.exam(
+                                exam, student, spec, "student", suite.seeds.exam, f"{pair} {row.label} seed {seed}", trained, mark
+                            )
+                    rows.append(Row(pair, row.label, role, steps, row.method, seed, budget, row.overrides))
+    return Plan(tuple(planner.steps.values()), tuple(rows), exams)
+
+
+def summary(plan_: Plan) -> dict[str, Any]:
+    """How much the rows share: steps and estimated tokens, together and as if every row ran alone."""
+    by_address = {step.address: step for step in plan_.steps}
+    tokens = {kind: {"shared": 0, "alone": 0} for kind in ("rollout", "teacher", "exam")}
+    alone = 0
+    for step in plan_.steps:
+        if step.kind:
+            tokens[step.kind]["shared"] += step.tokens
+    for row in plan_.rows:
+        needed = plan_.needed(row.steps.values())
+        alone += len(needed)
+        for address in needed:
+            if by_address[address].kind:
+                tokens[by_address[address].kind]["alone"] += by_address[address].tokens
+    return {"alone": alone, "shared": len(plan_.steps), "tokens": {**tokens, "estimated": True}}

@@ -1,0 +1,18 @@
+"""Text to token ids and back: the only caller of a chat template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def encode(tokenizer, text: str, mode: str) -> list[int]:
+    """One user message under the tokenizer's chat template, up to where the assistant begins. `mode` is plain or thinking."""
+    messages = [{"role": "user", "content": text}]
+    return tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, tokenize=True, return_dict=False, enable_thinking=mode == "thinking"
+    )
+
+
+def decode(tokenizer, ids: Sequence[int]) -> str:
+    """The text of a response, special tokens left out, nothing cleaned up."""
+    return tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)

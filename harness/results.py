@@ -1,0 +1,234 @@
+"""One row of a leaderboard as a file: what is written to `results/`, and how it is read back.
+
+Counts per problem are the result. The figures beside them (`avg_at`, `pass_at`) are for a reader of the file; reports derive them anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.records import Fault
+
+FORMAT = 1
+SUITE_FILE = "suite.json"  # the resolved suite, beside the rows
+
+
+class Strict(BaseModel):
+    """A border model: an unknown key is an error, and nothing changes once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Answers(Strict):
+    """The six answers as text, and those of every further term; None throughout where nothing was trained."""
+
+    writer: str | None = None
+    teacher: str | None = None
+    reads: str | None = None
+    loss: str | None = None
+    tokens: str | None = None
+    keep: str | None = None
+    also: dict[str, Any] = {}
+
+
+class AvgAt(Strict):
+    """Avg@k as a fraction; None where it has no value (nothing graded, or one problem has no standard error)."""
+
+    k: int
+    value: float | None
+    stderr: float | None
+
+
+class ExamScore(Strict):
+    """One exam sat by one row. `graded[i]` of `samples` answers to problem i have a verdict, `correct[i]` of them are right."""
+
+    problems: int = Field(ge=0)
+    samples: int = Field(ge=1)
+    problems_hash: str  # of the problem ids in order: rows with the same hash can be paired
+    graded: tuple[int, ...]
+    correct: tuple[int, ...]
+    avg_at: AvgAt
+    pass_at: dict[str, float | None]
+    truncated: int = 0  # answers cut by the length limit
+    ungraded: int = 0  # answers without a verdict through a fault of the machinery
+    at: str = "100%"
+    protocol: str
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> ExamScore:
+        if not self.graded and not self.correct:
+            return self  # a figure that was only reported: no counts were published
+        if not len(self.graded) == len(self.correct) == self.problems:
+            raise ValueError(f"{self.problems} problems, but {len(self.graded)} graded and {len(self.correct)} correct counts")
+        for place, (right, of) in enumerate(zip(self.correct, self.graded, strict=True)):
+            if not 0 <= right <= of <= self.samples:
+                raise ValueError(f"problem {place}: {right} correct of {of} graded of {self.samples} samples cannot be")
+        return self
+
+    @property
+    def complete(self) -> bool:
+        """Every sample of every problem has a verdict."""
+        return self.ungraded == 0 and 0 < self.problems == len(self.graded) and all(count == self.samples for count in self.graded)
+
+
+class Meters(Strict):
+    """What a row consumed: optimizer updates, tokens, FLOPs, and modelled H100-hours."""
+
+    updates: int = 0
+    student_written: int = 0
+    teacher_written: int = 0
+    teacher_read: int = 0
+    trained: int = 0
+    flops: float = 0
+    gpu_hours: float = 0.0
+
+
+class Cost(Strict):
+    """`charged`: as if the row had run alone. `paid`: what it added to the run. `measured`: seconds of the clock."""
+
+    charged: Meters = Meters()
+    paid: dict[str, float] = {}
+    measured: dict[str, float] = {}
+
+
+class Provenance(Strict):
+    """Where and from which code the row came."""
+
+    commit: str | None = None
+    dirty: bool | None = None
+    date: str | None = None
+    device: str | None = None
+    versions: dict[str, str] = {}
+
+
+class Result(Strict):
+    """One row: one label, one pair, one budget, one seed."""
+
+    format: Literal[1] = FORMAT
+    suite: str
+    pair: str
+    label: str
+    title: str | None = None
+    method: str | None = None  # None for the student and the teacher themselves
+    role: Literal["method", "control", "student", "teacher", "reported"]
+    seed: int | None = None
+    budget: str | None = None
+    division: str = "common"
+    status: Literal["done", "incomplete", "failed"]
+    reason: str | None = None
+    answers: Answers = Answers()
+    overrides: dict[str, str] = {}
+    scores: dict[str, ExamScore] = {}
+    cost: Cost = Cost()
+    diagnostics: dict[str, float | None] = {}
+    ended_by: str | None = None
+    steps: dict[str, str] = {}
+    provenance: Provenance = Provenance()
+
+
+def file_name(result: Result, *, several_budgets: bool = False) -> Path:
+    """Where a row stands below its suite's folder: `<pair>/<label>[.<budget>].seed<k>.json`; rows without a seed stand once."""
+    parts = [result.label]
+    if several_budgets and result.budget is not None:
+        parts.append(result.budget)
+    if result.seed is not None:
+        parts.append(f"seed{result.seed}")
+    return Path(_as_name(result.pair)) / (_as_name(".".join(parts)) + ".json")
+
+
+def _as_name(text: str) -> str:
+    """The text as one name of a file: no separator, no leading dot. Other characters stay."""
+    name = re.sub(r"[/\\\0]", "_", text)
+    return "_" + name[1:] if name.startswith(".") else name
+
+
+def write_result(folder: Path, result: Result, *, several_budgets: bool = False) -> Path:
+    """Write the row below its suite's folder, whole or not at all, and say where."""
+    path = folder / file_name(result, several_budgets=several_budgets)
+    write_atomically(path, json.dumps(result.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """A reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_result(path: Path) -> Result:
+    """One row. Raises Fault, naming file, fault and remedy."""
+    return _parse(path, Result.model_validate)
+
+
+def read_results(folder: Path) -> list[Result]:
+    """All rows below a folder (one suite's, or a parent of several), ordered by path. Raises Fault for a file that is not a row."""
+    if not folder.is_dir():
+        raise Fault(f"{folder}: there is no such folder of results. Run `harness run SUITE` first, or name the folder that it wrote to.")
+    seen: dict[tuple, Path] = {}
+    results = []
+    for path in row_files(folder):
+        result = read_result(path)
+        address = (result.suite, result.pair, result.label, result.budget, result.seed)
+        if address in seen:
+            raise Fault(f"{path}: the same row as {seen[address]} (label {result.label!r}, seed {result.seed}). Remove one of the two files.")
+        seen[address] = path
+        results.append(result)
+    return results
+
+
+def row_files(folder: Path) -> list[Path]:
+    """Files that should be rows: every JSON file below the folder but the resolved suite and hidden files."""
+    return sorted(
+        path
+        for path in folder.rglob("*.json")
+        if path.name != SUITE_FILE and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def read_suites(folder: Path) -> dict[str, dict[str, Any]]:
+    """The resolved suites that lie beside rows below the folder, by suite name; none is an empty answer, not a fault."""
+    suites = {}
+    for path in sorted(folder.rglob(SUITE_FILE)):
+        suite = _parse(path, _as_mapping)
+        suites[str(suite.get("suite", path.parent.name))] = suite
+    return suites
+
+
+def _as_mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("the file does not hold a JSON object")
+    return value
+
+
+def _parse(path: Path, check: Any) -> Any:
+    remedy = "Run the row again, or remove the file."
+    try:
+        return check(json.loads(path.read_text(encoding="utf-8")))
+    except UnicodeDecodeError as fault:
+        raise Fault(f"{path}: not UTF-8 text ({fault.reason} at byte {fault.start}). {remedy}") from None
+    except json.JSONDecodeError as fault:
+        raise Fault(f"{path}:{fault.lineno}:{fault.colno}: not JSON ({fault.msg}). {remedy}") from None
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the row"
+        more = f" (and {fault.error_count() - 1} more)" if fault.error_count() > 1 else ""
+        raise Fault(f"{path}: {place}: {first['msg']}{more}. {remedy}") from None
+    except ValueError as fault:
+        raise Fault(f"{path}: {fault}. {remedy}") from None

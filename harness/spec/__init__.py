@@ -1,0 +1,109 @@
+"""A suite file in, checked frozen values out. Errors are `Fault`s that name file, line, column, key and remedy."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from harness import catalogue
+from harness.spec import checks
+from harness.spec.document import read_chain
+from harness.spec.faults import Faults, translate
+from harness.spec.model import METERS, Budget, EvalGroup, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
+from harness.spec.rows import RowSpec, resolve_rows
+
+__all__ = ["METERS", "Budget", "EvalGroup", "PairSpec", "Report", "RowSpec", "SamplingSpec", "Seeds", "Suite", "Train", "load_suite"]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One leaderboard: every pair meets every row, on every budget, with every seed."""
+
+    suite: str
+    path: str
+    seeds: Seeds
+    engine: Literal["transformers", "vllm"]
+    pairs: dict[str, PairSpec]
+    rows: tuple[RowSpec, ...]
+    train: Train
+    budgets: dict[str, Budget]
+    evaluate: tuple[EvalGroup, ...]
+    report: Report
+    deviations: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.suite
+
+    @property
+    def unpinned(self) -> tuple[str, ...]:
+        """Models spelled `@unpinned`: `plan` accepts them, `run` asks for `harness lock`."""
+        models = [model for pair in self.pairs.values() for model in (pair.student, pair.teacher) if model]
+        return tuple(dict.fromkeys(model for model in models if model.endswith("@unpinned")))
+
+    def problem_set(self, source: str | dict[str, Any]) -> catalogue.ProblemSet:
+        """The problem set that a `set:` or an entry of `benchmarks:` names or writes out."""
+        return checks.problem_set(source, os.path.dirname(self.path))
+
+    def exam_sampling(self, group: EvalGroup, benchmark: str | dict[str, Any]) -> SamplingSpec:
+        """How this exam is sat: the group's own sampling, or its protocol's for the exam's domain."""
+        if group.sampling is not None:
+            return group.sampling
+        assert group.protocol is not None  # checked on loading
+        found = catalogue.protocol(group.protocol).for_domain(self.problem_set(benchmark).domain)
+        assert found is not None
+        return found
+
+    def exam_metrics(self, group: EvalGroup, benchmark: str | dict[str, Any]) -> tuple[str, ...]:
+        """The group's metrics; where it says none, avg@n and pass@n."""
+        n = self.exam_sampling(group, benchmark).n
+        return tuple(group.metrics) if group.metrics is not None else (f"avg@{n}", f"pass@{n}")
+
+    def resolved(self) -> dict[str, Any]:
+        """The whole suite as plain data: nothing inherited, nothing left to a default."""
+        return {
+            "suite": self.suite,
+            "engine": self.engine,
+            "seeds": self.seeds.model_dump(mode="json"),
+            "pairs": {name: pair.model_dump(mode="json") for name, pair in self.pairs.items()},
+            "methods": [row.resolved(self.train) for row in self.rows],
+            "train": self.train.model_dump(mode="json"),
+            "budgets": {name: budget.limits for name, budget in self.budgets.items()},
+            "evaluate": [group.model_dump(mode="json", exclude_none=True) for group in self.evaluate],
+            "report": self.report.model_dump(mode="json"),
+            "deviations": list(self.deviations),
+        }
+
+
+def load_suite(path: str | os.PathLike[str]) -> Suite:
+    """The suite in a file, merged with what it is `like`, resolved and checked. Raises Fault."""
+    document = read_chain(path)
+    faults = Faults()
+    try:
+        shape = SuiteFile.model_validate(document.data)
+    except ValidationError as error:
+        faults += translate(error, document, SuiteFile)
+    faults.raise_if_any()
+    rows = resolve_rows(document, shape.train, faults)
+    faults.raise_if_any()
+    pairs = {name: checks.located(pair, document, name) for name, pair in shape.pairs.items()}
+    report = checks.report_of_rows(shape.report, rows, document)
+    suite = Suite(
+        suite=shape.suite,
+        path=os.fspath(path),
+        seeds=shape.seeds,
+        engine=shape.engine,
+        pairs=pairs,
+        rows=rows,
+        train=shape.train,
+        budgets=shape.budgets,
+        evaluate=tuple(shape.evaluate),
+        report=report,
+        deviations=tuple(shape.deviations),
+    )
+    checks.check(suite, document, faults)
+    faults.raise_if_any()
+    return suite

@@ -1,0 +1,80 @@
+"""The stages: each turns the payloads of its inputs into a payload of its own. `execute` is how any step is carried out."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.step import Step
+from harness.store import Store
+
+RUN = {
+    "problems": "harness.stages.problems:run",
+    "select": "harness.stages.select:run",
+    "pretrain": "harness.stages.pretrain:run",
+    "generate": "harness.stages.generate:run",
+    "grade": "harness.stages.grade:run",
+    "construct": "harness.stages.construct:run",
+    "train": "harness.stages.train:run",
+    "score": "harness.stages.score:run",
+}
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Job:
+    """One step being carried out: where it reads, where it writes, whom it tells. `machine` holds what decides no result."""
+
+    step: Step
+    store: Store
+    out: Path
+    report: Report = field(default=lambda event: None)
+    machine: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.step.params
+
+    def input(self, role: str) -> Path:
+        """The folder of an input's payload, its hashes checked."""
+        return self.store.payload(self.step.inputs[role])
+
+    def inputs(self, role: str) -> list[Path]:
+        """The payloads of `role/0`, `role/1`, `role/2`, `role/4`, … in the order of their numbers."""
+        names = sorted((name for name in self.step.inputs if name.startswith(role + "/")), key=lambda name: int(name.rpartition("/")[2]))
+        return [self.input(name) for name in names]
+
+    def made(self, role: str) -> Path | None:
+        """Where a model's files lie if a step made them or they are local; None for a model of the hub."""
+        if role in self.step.inputs:
+            return self.input(role)
+        return Path(self.step.local[role]) if self.step.local.get(role) else None
+
+    @property
+    def work(self) -> Path:
+        """A folder that outlives this attempt: checkpoints of a long step."""
+        folder = self.store.folder(self.step.address) / "work"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def execute(step: Step, store: Store, report: Report, provenance: dict[str, Any], machine: dict[str, Any], fingerprint: str | None = None) -> bool:
+    """Carry out a step unless it is done. False where another process is at it."""
+    with store.claim(step.address) as mine:
+        if not mine:
+            return False
+        if store.record(step.address):
+            return True
+        module, _, name = RUN[step.stage].partition(":")
+        run = getattr(importlib.import_module(module), name)
+        job = Job(step, store, store.attempt(step.address), report, machine)
+        started, cpu = time.monotonic(), time.process_time()
+        facts = run(job)
+        measured = {"seconds": round(time.monotonic() - started, 3), "cpu_seconds": round(time.process_time() - cpu, 3), **facts.pop("measured", {})}
+        store.commit(step, job.out, facts, measured, provenance, fingerprint)
+        return True

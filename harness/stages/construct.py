@@ -1,0 +1,48 @@
+"""The window between writing and training: the exact token ids that both models read, and what each response cost."""
+
+from __future__ import annotations
+
+from harness import models, prompts
+from harness.answers import decode
+from harness.records import ModelRef, Problem, Rollout, Trajectory
+from harness.stages import Job
+from harness.store import write_atomically
+from harness.tables import from_bytes, to_bytes
+from methods.parts.contexts import Material, Plain
+
+
+def run(job: Job) -> dict:
+    params = job.params
+    problems = {p.id: p for p in from_bytes(Problem, job.input("problems") / "problems.parquet")}
+    rollouts = [r for folder in job.inputs("rollouts") for r in from_bytes(Rollout, folder / "rollouts.parquet")]
+    attempts = {(r.problem_id, r.sample): r for folder in job.inputs("attempts") for r in from_bytes(Rollout, folder / "rollouts.parquet")}
+    tokenizer = models.tokenizer_of(models.source(ModelRef(**params["models"]["student"]), job.made("student")))
+    reads, modes, limits = decode(params["reads"]), params["modes"], params["limits"]
+    trajectories, over = [], 0
+    for rollout in rollouts:
+        problem, attempt = problems[rollout.problem_id], attempts.get((rollout.problem_id, rollout.sample))
+        student_prompt = prompts.encode(tokenizer, Plain()(Material(problem.prompt)), modes["student"])
+        teacher_prompt: list[int] = []
+        if params["scored"]:
+            text = prompts.decode(tokenizer, attempt.response_ids) if attempt else None
+            teacher_prompt = prompts.encode(tokenizer, reads(Material(problem.prompt, problem.solution, text)), modes["teacher"])
+        too_long = reads.needs_attempt and limits["teacher_prompt"] is not None and len(teacher_prompt) > limits["teacher_prompt"]
+        over += too_long
+        by_teacher = params["writer"] == "teacher"
+        trajectories.append(
+            Trajectory(
+                problem_id=rollout.problem_id,
+                sample=rollout.sample,
+                term=params["term"],
+                student_prompt_ids=tuple(student_prompt),
+                teacher_prompt_ids=tuple(teacher_prompt),
+                response_ids=rollout.response_ids,
+                weight=0.0 if too_long else 1.0,
+                student_written=len(attempt.response_ids) if attempt else 0 if by_teacher else len(rollout.response_ids),
+                teacher_written=len(rollout.response_ids) if by_teacher else 0,
+                teacher_read=(len(rollout.prompt_ids) if by_teacher else 0)
+                + (len(teacher_prompt) + len(rollout.response_ids) if params["scored"] else 0),
+            )
+        )
+    write_atomically(job.out / "trajectories.parquet", to_bytes(Trajectory, trajectories))
+    return {"trajectories": len(trajectories), "over_teacher_prompt": over, "tokens": sum(len(t.response_ids) for t in trajectories)}

@@ -1,0 +1,267 @@
+"""Train one row: rounds of writing and distilling until a limit of its budget is met.
+
+Round 0 was planned with the suite and is shared. Later rounds no other row could use: they are planned by the same
+fragment and carried out here, in the row's own journal. Kill it anywhere; it goes on from its last state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from harness import models
+from harness.answers import decode
+from harness.engine.batching import whole_problem_batches
+from harness.engine.budget import Meters, ended_by, progress, rate_factor
+from harness.engine.distill import Objective, Reader, backward
+from harness.engine.state import load_state, save_state, trainable
+from harness.records import Fault, ModelRef, Problem, Trajectory
+from harness.rounds import round_steps
+from harness.seeds import derive
+from harness.spec.model import Lora
+from harness.stages import Job, execute
+from harness.step import Step
+from harness.store import Corrupt, Store, file_hash
+from harness.tables import from_bytes
+
+STATE_SECONDS = 60.0  # between states within a round; decides no result
+
+
+def run(job: Job) -> dict:
+    try:
+        return carry_through(job)
+    except Corrupt as fault:
+        if not (job.work / "journal" / fault.address).exists():
+            raise  # an input of ours: made again by whoever runs the plan
+        shutil.rmtree(job.work)  # the journal cannot be trusted half way: begin again from round 0
+        return carry_through(job)
+
+
+def carry_through(job: Job) -> dict:
+    row = TrainRun(job)
+    while row.ended is None:
+        row.round()
+    return row.finish()
+
+
+class TrainRun:
+    """The mutable state of one training run."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.params = job, job.params
+        params = self.params
+        self.problems = len(from_bytes(Problem, job.input("problems") / "problems.parquet"))
+        where = models.source(ModelRef(**params["pair"]["student"]), job.made("student"))
+        self.tokenizer = models.tokenizer_of(where)
+        vocabulary = models.vocabulary_of(self.tokenizer)
+        self.pad_id = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.tokenizer.eos_token_id
+        self.model = self._student(where)
+        self.student = Reader(self.model, vocabulary)
+        self.objective = Objective({name: decode(term) for name, term in params["terms"].items()}, self._teachers(where, vocabulary))
+        self.parameters = {"student": models.matmul_parameters(self.model), "teacher": 0}
+        for reader in self.objective.teachers.values():
+            if reader is not None:
+                self.parameters["teacher"] = models.matmul_parameters(reader.model)
+        if not self.parameters["teacher"] and params["pair"]["teacher"]:  # the teacher writes but does not score
+            writer = models.load(ModelRef(**params["pair"]["teacher"]), self._teacher_source())
+            self.parameters["teacher"] = models.matmul_parameters(writer)
+        optim = params["optim"]
+        self.optimizer = torch.optim.AdamW(
+            list(trainable(self.model).values()),
+            lr=optim["learning_rate"],
+            betas=tuple(optim["betas"]),
+            eps=optim["eps"],
+            weight_decay=optim["weight_decay"],
+        )
+        self.limits = dict(params["budget"])
+        if isinstance(params["rounds"]["count"], int):
+            self.limits.setdefault("rounds", params["rounds"]["count"])
+            self.limits["rounds"] = min(self.limits["rounds"], params["rounds"]["count"])
+        self.meters, self.log = Meters(), []
+        self.round_, self.batch, self.ended = 0, 0, None
+        self.journal = Store(job.work / "journal", job.store)
+        self.trained: str | None = None  # the student who wrote this round, by address
+        self._resume()
+
+    def _student(self, where):
+        ref = ModelRef(**self.params["pair"]["student"])
+        if self.params["lora"]:
+            model = models.with_lora(models.load(ref, where), Lora(**self.params["lora"]), derive(self.params["seed"], "adapter"))
+        else:
+            model = models.load(ModelRef(ref.path, ref.revision, "float32"), where)  # all weights: the optimizer needs their low bits
+        if models.device().type == "cuda":
+            model.gradient_checkpointing_enable()
+        return model.train()
+
+    def _teacher_source(self):
+        return models.source(ModelRef(**self.params["pair"]["teacher"]), self.job.made("teacher"))
+
+    def _teachers(self, student_source, vocabulary: int) -> dict[str, Reader | None]:
+        """Who scores for each term. A frozen teacher is a second copy of the student's starting weights."""
+        loaded: dict[str, Reader] = {}
+        found: dict[str, Reader | None] = {}
+        for name in self.params["terms"]:
+            if name in self.params["unscored"]:
+                found[name] = None
+                continue
+            who = "student" if name in self.params["frozen_teacher"] else "teacher"
+            if who not in loaded:
+                where = student_source if who == "student" else self._teacher_source()
+                model = models.load(ModelRef(**self.params["pair"][who]), where).requires_grad_(False)
+                loaded[who] = Reader(model, vocabulary)
+            found[name] = loaded[who]
+        return found
+
+    # State
+
+    def _resume(self) -> None:
+        numbers = load_state(self.job.work / "state", self.model, self.optimizer)
+        if numbers:
+            self.meters = Meters(numbers["spent"])
+            self.round_, self.batch, self.log = numbers["round"], numbers["batch"], numbers["log"]
+            self.ended, self.trained = numbers["ended"], numbers["trained"]
+
+    def _keep(self) -> None:
+        numbers = {
+            "spent": self.meters.spent,
+            "round": self.round_,
+            "batch": self.batch,
+            "log": self.log,
+            "ended": self.ended,
+            "trained": self.trained,
+        }
+        save_state(self.job.work / "state", f"{int(self.meters.spent['updates']):09d}-{self.batch:06d}", self.model, self.optimizer, numbers)
+        self.kept = time.monotonic()
+
+    # One round
+
+    def round(self) -> None:
+        trajectories = self._trajectories()
+        batches = whole_problem_batches(trajectories, self.params["optim"]["batch"])
+        self.kept = time.monotonic()
+        while self.batch < len(batches) and self.ended is None:
+            self._update(batches[self.batch], len(batches))
+            self.batch += 1
+            if time.monotonic() - self.kept > STATE_SECONDS:
+                self._keep()
+        if self.ended is None:
+            self.round_, self.batch = self.round_ + 1, 0
+        self._keep()
+
+    def _trajectories(self) -> list[Trajectory]:
+        """This round's, terms together, problems in the round's order."""
+        if self.round_ == 0:
+            roles = {name: f"trajectories/{name}" for name in self.params["terms"]}
+            folders = [self.job.input(role) for role in roles.values()]
+        else:
+            folders = self._write_round()
+        return [t for folder in folders for t in from_bytes(Trajectory, folder / "trajectories.parquet")]
+
+    def _write_round(self) -> list[Path]:
+        if self.batch == 0:
+            snapshot = self._snapshot()
+            self.trained = snapshot.address
+        # The inputs that round steps share with the plan's own; the snapshot stands for the student as it was when the round began.
+        inputs = {role: address for role, address in self.job.step.inputs.items() if not role.startswith("trajectories/")}
+        steps, constructs = round_steps(self.params, inputs, self.job.step.local, self.round_, self.trained)
+        missing = [step for step in steps if self.journal.record(step.address) is None]
+        if missing and self.batch:
+            raise Corrupt(missing[0].address, "is gone from the journal of a round that was being trained on")
+        if missing:
+            self._commit_snapshot(snapshot)
+        self.model.eval()
+        for step in missing:
+            execute(step, self.journal, self._relay, {}, self.job.machine)
+        self.model.train()
+        shutil.rmtree(self.journal.folder(str(self.trained)), ignore_errors=True)  # the state holds these weights already
+        return [self.journal.payload(address) for address in constructs.values()]
+
+    def _relay(self, event: dict[str, Any]) -> None:
+        self.job.report({**event, "doing": f"round {self.round_}: {event['doing']}", **self._share()})
+
+    def _share(self) -> dict[str, Any]:
+        return {"progress": progress(self.meters.spent, self.limits)[0]}
+
+    def _snapshot(self) -> Step:
+        """The student as it stands, as a step whose address is a hash of its weights."""
+        folder = self.job.work / "snapshot"
+        shutil.rmtree(folder, ignore_errors=True)
+        models.save(self.model, self.tokenizer, folder)
+        weights = {p.name: file_hash(p) for p in sorted(folder.glob("*.safetensors"))}
+        return Step("snapshot", {"weights": weights}, {}, title=f"student · round {self.round_}")
+
+    def _commit_snapshot(self, snapshot: Step) -> None:
+        attempt = self.journal.attempt(snapshot.address)
+        shutil.copytree(self.job.work / "snapshot", attempt, dirs_exist_ok=True)
+        self.journal.commit(snapshot, attempt, {}, {}, {})
+
+    def _update(self, batch: list[Trajectory], batches: int) -> None:
+        spent, optim = self.meters.spent, self.params["optim"]
+        self.meters.count(batch, self.problems, self.parameters["student"], self.parameters["teacher"] or self.parameters["student"], bool(self.params["lora"]))
+        spent["rounds"] = self.round_ + (self.batch + 1) / batches
+        share, _ = progress(spent, self.limits)
+        rate = optim["learning_rate"] * rate_factor(share, optim["warmup"], optim["schedule"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        torch.manual_seed(derive(self.params["seed"], "dropout", int(spent["updates"])))
+        self.optimizer.zero_grad(set_to_none=True)
+        seen = backward(self.objective, self.student, batch, share, self.pad_id, self.job.machine.get("micro_batch_tokens", 16384))
+        if not all(map(_finite, seen.values())):
+            raise Fault(
+                f"{self.job.step.title}: update {int(spent['updates'])} gave a value that is not finite ({seen}). "
+                "Lower `train.optim.learning_rate`, or look at the trajectories with `harness show`."
+            )
+        norm = torch.nn.utils.clip_grad_norm_(list(trainable(self.model).values()), optim["grad_clip"]).item()
+        self.optimizer.step()
+        self.log.append({"round": self.round_, "lag": self.batch, "learning_rate": rate, "gradient_norm": norm, **seen, **spent})
+        self.job.report(
+            {"doing": "train", "done": int(spent["updates"]), "loss": seen["objective"], "trained": int(spent["trained"]), "progress": share}
+        )
+        self.ended = ended_by(spent, self.limits)
+        last = self.log[-2]["share"] if len(self.log) > 1 else 0.0
+        self.log[-1]["share"] = share
+        for fraction in self.params["checkpoints"]:
+            if (last < fraction <= share and fraction < 1.0) or (fraction == 1.0 and self.ended):
+                self._save(f"at-{fraction:g}")
+
+    def _save(self, name: str) -> None:
+        folder = self.job.work / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        temporary = folder / f".{name}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        models.save(self.model, self.tokenizer, temporary)
+        shutil.rmtree(folder / name, ignore_errors=True)
+        os.replace(temporary, folder / name)
+
+    def finish(self) -> dict:
+        if not self.log:
+            raise Fault(f"{self.job.step.title}: nothing was trained.")
+        for checkpoint in sorted((self.job.work / "checkpoints").glob("at-*")):
+            shutil.copytree(checkpoint, self.job.out / checkpoint.name)
+        columns = {key: [entry.get(key) for entry in self.log] for key in self.log[-1]}
+        pq.write_table(pa.table(columns), self.job.out / "log.parquet")
+        (self.job.out / "spent.json").write_text(json.dumps(self.meters.spent, sort_keys=True))
+        written = {"rollout": 0, "teacher": 0}  # tokens of rounds 1 and later
+        for record in self.journal.records("generate"):
+            written["rollout" if record.step["params"]["seeds"]["purpose"] == "train/student" else "teacher"] += record.facts["tokens"]
+        for name in ("state", "snapshot", "checkpoints"):
+            shutil.rmtree(self.job.work / name, ignore_errors=True)
+        return {
+            "spent": self.meters.spent,
+            "ended_by": self.ended,
+            "lag": sum(entry["lag"] for entry in self.log) / len(self.log),
+            "tokens": written,
+            "last": {key: value for key, value in self.log[-1].items() if isinstance(value, float)},
+        }
+
+
+def _finite(value: float) -> bool:
+    return value == value and abs(value) != float("inf")

@@ -1,0 +1,253 @@
+"""How far apart student and teacher are at one token: scores in, one number per token out, in nats.
+
+A loss never masks, weights, reduces or chunks: the engine does that, once, for all (harness/engine/divergence.py).
+Shape suffixes: T tokens, V vocabulary, K entries compared (V without a support, k with one, k + 1 with a tail bucket).
+Sources: METHODS.md 0.4 (formulas), 0.5 (whose mix, clip scope), 1.2 (temperature on both sides, no factor T²).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:  # reading the catalogue must not cost an import of torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class TokenScores:
+    """What both models say at every token trained on: logits [T, V] each, and the token that the writer sampled, [T].
+
+    `teacher_TV` is None where nobody teaches.
+    """
+
+    student_TV: Tensor
+    teacher_TV: Tensor | None
+    token_ids_T: Tensor
+
+    def __post_init__(self) -> None:
+        if self.student_TV.ndim != 2:
+            raise ValueError(f"TokenScores: student_TV must be [T, V], not {list(self.student_TV.shape)}.")
+        if self.teacher_TV is not None and self.teacher_TV.shape != self.student_TV.shape:
+            raise ValueError(
+                f"TokenScores: teacher_TV is {list(self.teacher_TV.shape)}, student_TV {list(self.student_TV.shape)}. "
+                "Score the same tokens with both, and cut both heads to the tokenizer's real vocabulary."
+            )
+        if self.token_ids_T.shape != self.student_TV.shape[:1]:
+            raise ValueError(f"TokenScores: token_ids_T is {list(self.token_ids_T.shape)}, but there are {len(self.student_TV)} tokens.")
+
+
+class Divergence:
+    """What `Loss` asks of a divergence; a new one overrides `summands`. Arguments are log-probabilities [T, K]."""
+
+    version: ClassVar[int] = 1
+
+    def summands(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
+        """[T, K]; their sum over K is the divergence."""
+        raise NotImplementedError(f"{type(self).__name__} must say its summands.")
+
+    def surplus(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor | float:
+        """What rounding of the two normalisers took from the sum, [T]: exactly zero if both were exact.
+
+        Without it an fp32 KL of two nearly equal flat distributions over 151,936 entries comes out at −2e-6 (measured).
+        """
+        return 0.0
+
+
+@dataclass(frozen=True)
+class ForwardKL(Divergence):
+    """KL(teacher ‖ student): covers the teacher's modes."""
+
+    version: ClassVar[int] = 1
+
+    def summands(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
+        return teacher_TK.exp() * (teacher_TK - student_TK)
+
+    def surplus(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
+        return (student_TK.exp() - teacher_TK.exp()).sum(-1)
+
+
+@dataclass(frozen=True)
+class ReverseKL(Divergence):
+    """KL(student ‖ teacher): seeks the teacher's mode."""
+
+    version: ClassVar[int] = 1
+
+    def summands(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
+        return student_TK.exp() * (student_TK - teacher_TK)
+
+    def surplus(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
+        return (teacher_TK.exp() - student_TK.exp()).sum(-1)
+
+
+@dataclass(frozen=True)
+class JSD(Divergence):
+    """b·KL(teacher ‖ M) + (1−b)·KL(student ‖ M) with M = b·teacher + (1−b)·student, where b is `teacher_mix`.
+
+    The orientation of GKD, OPSD and TRL, without their special end points: the formula itself goes to 0 at both.
+    """
+
+    teacher_mix: float
+
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if not 0.05 <= self.teacher_mix <= 0.95:
+            raise ValueError(
+                f"JSD(teacher_mix={self.teacher_mix}): towards 0 and 1 this divergence vanishes and trains nothing. "
+                "Keep it in [0.05, 0.95]; for the pure divergences say ForwardKL() or ReverseKL()."
+            )
+
+    def summands(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
+        mix = self.teacher_mix
+        apart_TK = student_TK - teacher_TK
+        # log(M / teacher) from the ratio of the two, not from M itself: rounded at the size of the ratio, not of a log-probability of −12.
+        middle_TK = (apart_TK + math.log1p(-mix)).logaddexp(apart_TK.new_tensor(math.log(mix)))
+        return (1 - mix) * student_TK.exp() * (apart_TK - middle_TK) - mix * teacher_TK.exp() * middle_TK
+
+
+@dataclass(frozen=True, init=False)
+class TopK:
+    """Compare on the k most likely tokens of the teacher or the student. `tail` says what becomes of the others: always said.
+
+    renorm: both are renormalised over the k (METHODS.md 1.12). bucket: all others are one further entry on each side.
+    drop: left out, for ablations only: its gradient does not vanish where student equals teacher. k ≥ V is the full vocabulary.
+    """
+
+    k: int
+    of: Literal["teacher", "student"] = "teacher"
+    tail: Literal["renorm", "bucket", "drop"]
+
+    version: ClassVar[int] = 1
+
+    # Written out because the generated one would answer a missing tail with a TypeError that does not know the remedy.
+    def __init__(self, k: int, of: Literal["teacher", "student"] = "teacher", *, tail: Literal["renorm", "bucket", "drop"] | None = None):
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise ValueError(f"TopK(k={k!r}): k counts tokens. Give a whole number from 1 up.")
+        if of not in ("teacher", "student"):
+            raise ValueError(f"TopK(of={of!r}): say whose top k it is, of='teacher' or of='student'.")
+        if tail not in ("renorm", "bucket", "drop"):
+            raise ValueError(
+                f"TopK(tail={tail!r}): say what becomes of the tokens outside the top {k}: tail='renorm' (the published recipes), "
+                "tail='bucket' (they form one entry; never negative, hides nothing) or tail='drop' (ablations only)."
+            )
+        for name, value in (("k", k), ("of", of), ("tail", tail)):
+            object.__setattr__(self, name, value)
+
+    def log_probabilities(self, student_TV: Tensor, teacher_TV: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [T, V] to log-probabilities [T, K] on the support, both sides."""
+        vocabulary = student_TV.shape[-1]
+        if self.k >= vocabulary:
+            return student_TV.log_softmax(-1), teacher_TV.log_softmax(-1)
+        by_TV = teacher_TV if self.of == "teacher" else student_TV
+        support_TK = by_TV.detach().topk(self.k, dim=-1).indices
+        return self._on(support_TK, student_TV), self._on(support_TK, teacher_TV)
+
+    def _on(self, support_TK: Tensor, logits_TV: Tensor) -> Tensor:
+        if self.tail == "drop":
+            return logits_TV.log_softmax(-1).gather(-1, support_TK)
+        kept_TK = logits_TV.gather(-1, support_TK)
+        if self.tail == "bucket":
+            # The rest as a log-sum-exp of its own, not as log(1 − mass): exact even where the mass outside is 1e-12.
+            rest_T1 = logits_TV.scatter(-1, support_TK, -math.inf).logsumexp(-1, keepdim=True)
+            import torch
+
+            kept_TK = torch.cat([kept_TK, rest_T1], dim=-1)
+        return kept_TK.log_softmax(-1)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An upper bound in nats. position: min(Σ_v f_v, max), no gradient where it binds (TRD). vocab: Σ_v min(f_v, max) (OPSD).
+
+    Not on one scale. The vocabulary clip makes the sum of a KL negative at times: then it is no divergence (METHODS.md 0.5).
+    """
+
+    max: float
+    scope: Literal["position", "vocab"] = "position"
+
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max < math.inf:
+            raise ValueError(f"Clip(max={self.max}): a bound in nats is above 0 and finite. Leave the clip away (clip=None) for none.")
+        if self.scope not in ("position", "vocab"):
+            raise ValueError(f"Clip(scope={self.scope!r}): say what is bounded, scope='position' or scope='vocab'.")
+
+
+@dataclass(frozen=True, repr=False)
+class Loss:
+    """A divergence between student and teacher: [T] in nats from scores. The teacher's side never receives a gradient.
+
+    `temperature` divides both sides' logits; the value is not multiplied by its square.
+    """
+
+    divergence: Divergence
+    support: TopK | None = None
+    clip: Clip | None = None
+    route: Literal["direct"] = "direct"
+    temperature: float = 1.0
+
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.divergence, Divergence):
+            raise ValueError(f"Loss(divergence={self.divergence!r}): give a value of a Divergence, for example ForwardKL().")
+        if not isinstance(self.support, TopK | None):
+            raise ValueError(f"Loss(support={self.support!r}): give a TopK value, for example TopK(32, tail='renorm'), or None for all.")
+        if not isinstance(self.clip, Clip | None):
+            raise ValueError(f"Loss(clip={self.clip!r}): give a Clip value, for example Clip(0.1), or None.")
+        if self.route != "direct":
+            raise ValueError(
+                f"Loss(route={self.route!r}): the only route known now is 'direct', the derivative of the divergence itself. "
+                "Leave the route away."
+            )
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"Loss(temperature={self.temperature}): logits are divided by it. Give a number above 0; 1.0 changes nothing.")
+
+    def __repr__(self) -> str:
+        """The divergence, and whatever differs from its default: what a leaderboard shows."""
+        said = [f"{each.name}={getattr(self, each.name)!r}" for each in fields(self)[1:] if getattr(self, each.name) != each.default]
+        return f"Loss({', '.join([repr(self.divergence), *said])})"
+
+    def at(self, progress: float) -> Loss:
+        """The loss at a point of the run, 0 to 1. This one does not change."""
+        return self
+
+    def __call__(self, scores: TokenScores) -> Tensor:
+        if scores.teacher_TV is None:
+            raise ValueError(f"{self!r} compares with a teacher, but there are no teacher scores. Let somebody teach, or use NLL().")
+        student_TV = at_least_fp32(scores.student_TV) / self.temperature
+        teacher_TV = at_least_fp32(scores.teacher_TV).detach() / self.temperature
+        if self.support is None:
+            student_TK, teacher_TK = student_TV.log_softmax(-1), teacher_TV.log_softmax(-1)
+        else:
+            student_TK, teacher_TK = self.support.log_probabilities(student_TV, teacher_TV)
+        summands_TK = self.divergence.summands(student_TK, teacher_TK)
+        if self.clip is not None and self.clip.scope == "vocab":
+            return summands_TK.clamp(max=self.clip.max).sum(-1)
+        values_T = summands_TK.sum(-1)
+        if self.support is None or self.support.tail != "drop":  # with a dropped tail the masses really differ
+            values_T = values_T + self.divergence.surplus(student_TK.detach(), teacher_TK)
+        return values_T if self.clip is None else values_T.clamp(max=self.clip.max)
+
+
+@dataclass(frozen=True)
+class NLL:
+    """−log p_student(y_t): supervision by the sampled token alone. [T], in nats; the teacher's scores are not looked at."""
+
+    version: ClassVar[int] = 1
+
+    def at(self, progress: float) -> NLL:
+        """The loss at a point of the run, 0 to 1. This one does not change."""
+        return self
+
+    def __call__(self, scores: TokenScores) -> Tensor:
+        log_p_TV = at_least_fp32(scores.student_TV).log_softmax(-1)
+        return -log_p_TV.gather(-1, scores.token_ids_T[:, None])[:, 0]
+
+
+def at_least_fp32(logits_TV: Tensor) -> Tensor:
+    """Half-precision logits widened: in bf16 a reverse KL is off by 27 % at the median and at times negative (PITFALLS.md, P1)."""
+    return logits_TV.float() if logits_TV.element_size() < 4 else logits_TV

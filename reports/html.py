@@ -1,0 +1,142 @@
+"""The board as one HTML file: styles and script inside, no request to anywhere, the same bytes every time."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from harness.results import Meters
+from reports import words
+from reports.tables import AGAIN, SEEDS_FOR_RANKS, Board, Group, Row
+
+TEMPLATES = Path(__file__).parent / "templates"
+QUESTIONS = {
+    "writer": "whose tokens are trained on",
+    "teacher": "which model teaches",
+    "reads": "what the teacher reads",
+    "loss": "how far apart, at one token",
+    "tokens": "which tokens count",
+    "keep": "which rollouts count",
+    "also": "further terms",
+}
+METERS = {
+    "student_written": "student wrote",
+    "teacher_written": "teacher wrote",
+    "teacher_read": "teacher read",
+    "trained": "trained on",
+    "updates": "updates",
+    "flops": "FLOPs",
+    "gpu_hours": "H100-h",
+}
+assert set(METERS) == set(Meters.model_fields)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The common scale of all differences of one group, in percent of its width."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def at(self, value: float) -> str:
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return f"{100 * share:.2f}"
+
+    def wide(self, low: float, high: float) -> str:
+        return f"{float(self.at(high)) - float(self.at(low)):.2f}"
+
+
+def page(board: Board) -> str:
+    """The whole file as text."""
+    return (
+        _environment()
+        .get_template("leaderboard.html.j2")
+        .render(
+            board=board,
+            questions=QUESTIONS,
+            meters=METERS,
+            seeds_for_ranks=SEEDS_FOR_RANKS,
+            again=AGAIN,
+            axes=[axis(group) for group in board.groups],
+            usual=[_usual(group) for group in board.groups],
+            several=len({group.suite for group in board.groups}) > 1,
+            pairs=len({(group.suite, group.pair) for group in board.groups}),
+            rows=sum(len(group.rows) for group in board.groups),
+            exams=len({exam.key for group in board.groups for exam in group.exams}),
+            blocks=("reference", "control", "method", "reported"),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {name: getattr(words, name) for name in ("percent", "points", "interval", "series", "short", "hours")}
+    environment.filters["breakable"] = breakable
+    environment.globals |= {"plural": words.plural, "answer": answer, "diagnostic": diagnostic, "diagnostics": diagnostics}
+    return environment
+
+
+def breakable(label: str) -> Markup:
+    """A long label may break after its joints, never inside a word."""
+    return Markup("<wbr>").join(re.findall(r"[^_.\[=]*[_.\[=]?", label)[:-1])
+
+
+def axis(group: Group) -> Axis:
+    """Wide enough for every interval, zero always inside, with two to five round ticks."""
+    ends = [0.0]
+    for row in (*group.rows, *group.retired):
+        if row.base:
+            ends += [row.base.value, *(row.base.interval95 or ())]
+    if group.band:
+        ends += [-group.band, group.band]
+    low, high = min(ends), max(ends)
+    spread = (high - low) or 0.02
+    low, high = low - 0.04 * spread, high + 0.04 * spread
+    step = next(step for step in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2) if (high - low) / step <= 4.5)
+    ticks = tuple(round(place * step, 4) for place in range(-10, 11) if low <= place * step <= high)
+    return Axis(low, high, ticks)
+
+
+def answer(row: Row, question: str) -> str:
+    """One of the answers as text; empty where there is none."""
+    if question == "also":
+        return "; ".join(f"{name}: {_term(term)}" for name, term in sorted(row.answers.also.items()))
+    return getattr(row.answers, question) or ""
+
+
+def _term(term: object) -> str:
+    return " · ".join(f"{key} {value}" for key, value in term.items()) if isinstance(term, dict) else str(term)
+
+
+def _usual(group: Group) -> dict[str, str | None]:
+    """The answer that most rows share; a reader looks for the others."""
+    found: dict[str, str | None] = {}
+    for question in QUESTIONS:
+        times = Counter(answer(row, question) for row in group.rows if row.answers.loss is not None)
+        most = max(sorted(times), key=lambda said: times[said], default=None)
+        found[question] = most if most is not None and times[most] > 1 else None
+    return found
+
+
+def diagnostics(group: Group) -> list[str]:
+    return sorted({name for row in group.rows for name in row.diagnostics})
+
+
+def diagnostic(name: str, value: float | None) -> str:
+    """Shares and accuracies as percent, everything else as a short number."""
+    if value is None:
+        return words.DASH
+    return f"{words.percent(value)}%" if name.endswith(("accuracy", "share", "fraction", "rate")) else words.short(value)

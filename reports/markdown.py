@@ -1,0 +1,103 @@
+"""The board as Markdown: for a README, a pull request, a chat."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from reports.tables import Board, Exam, Group, Row
+from reports.words import DASH, hours, interval, percent, plain, points
+
+
+def text(board: Board) -> str:
+    lines = [f"# {_inline(board.title)}", ""]
+    for group in board.groups:
+        lines += _group(group)
+    if board.deviations:
+        lines += ["## Deviations", "", *(f"- {_inline(said)}" for said in board.deviations), ""]
+    said = board.provenance
+    parts = [*(f"commit {commit}" for commit in said.commits), *(f"{name} {version}" for name, version in said.versions), *said.devices]
+    if parts:
+        lines += ["Made with " + _inline(" · ".join(parts)) + ".", ""]
+    return "\n".join(lines)
+
+
+def _group(group: Group) -> Iterable[str]:
+    yield from (f"## {_inline(group.pair)}" + (f", budget {_inline(group.budget)}" if group.budget else ""), "", _text(plain(group.sentence)), "")
+    head = ["rank", "row", "primary ±", "Δ base [95%]", "Δ best control", "H100-h", "seeds", "division", "sees", "marks"]
+    yield from _table(head, [_summary(row) for row in group.rows])
+    yield from (
+        "",
+        f"Primary: mean of Avg@{group.avg_k} over {_inline(', '.join(group.primary_exams)) or DASH}, in percent; differences in points, paired.",
+        "",
+    )
+    head = ["row", *(f"{_exam(exam)} {figure}" for exam in group.exams for figure in (f"Avg@{exam.samples} ±", "Δ base", f"Pass@{exam.pass_k}"))]
+    yield from _table(head, [_scores(row) for row in group.rows])
+    yield ""
+    broken = [row for row in group.rows if row.reason]
+    if broken:
+        yield from (*(f"- `{_code(row.label)}` {_inline(row.reason or '')}" for row in broken), "")
+    if group.retired:
+        yield from ("No longer in the suite: " + ", ".join(f"`{_code(row.label)}`" for row in group.retired) + ".", "")
+
+
+def _exam(exam: Exam) -> str:
+    return exam.name if exam.alone else f"{exam.name} ({exam.protocol})"
+
+
+def _summary(row: Row) -> list[str]:
+    return [
+        _rank(row),
+        f"`{_code(row.label)}`",
+        _with_error(row.primary),
+        f"{points(row.base.value)} [{interval(row.base.interval95)}]" if row.base else DASH,
+        points(row.control.value) if row.control else DASH,
+        hours(row.cost.gpu_hours) if row.cost else DASH,
+        str(len(row.seeds)) if row.seeds else DASH,
+        _inline(row.division),
+        ", ".join(row.sees) or DASH,
+        _inline("; ".join([*([row.reason] if row.reason else []), *row.marks])) or DASH,
+    ]
+
+
+def _scores(row: Row) -> list[str]:
+    cells = [f"`{_code(row.label)}`"]
+    for cell in row.cells:
+        cells += [
+            _with_error(cell.avg) if cell.avg else cell.note or DASH,
+            points(cell.delta.value) if cell.delta else DASH,
+            percent(cell.passed),
+        ]
+    return cells
+
+
+def _rank(row: Row) -> str:
+    return DASH if row.rank is None else str(row.rank[0]) if row.rank[0] == row.rank[1] else f"{row.rank[0]}–{row.rank[1]}"
+
+
+def _with_error(found) -> str:
+    return DASH if found is None else percent(found.value) + (f" ± {percent(found.stderr)}" if found.stderr is not None else "")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
+    yield _line([_inline(cell) for cell in head])
+    yield _line(["---"] * len(head))
+    yield from map(_line, rows)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _text(said: str) -> str:
+    """A generated sentence: labels stand in backticks already, where only the bar and the line break can do harm."""
+    return " ".join(said.split())
+
+
+def _inline(said: str) -> str:
+    """Text from outside: shown as it is, never as markup."""
+    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(said.split())).replace("<", "&lt;")
+
+
+def _code(label: str) -> str:
+    return " ".join(label.split()).replace("`", "'").replace("|", "\\|")

@@ -1,0 +1,78 @@
+"""How figures are written for people: percent, points, short numbers; and the generated sentences as small runs of text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+Span = tuple[str, str]  # ("text" | "code", what it says)
+DASH = "–"
+MINUS = "\u2212"
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    return DASH if fraction is None else f"{100 * fraction:.{digits}f}"
+
+
+def points(fraction: float | None, digits: int = 1) -> str:
+    """A difference of fractions in points, with its sign."""
+    if fraction is None:
+        return DASH
+    text = f"{100 * fraction:+.{digits}f}"
+    return text.replace("-", MINUS) if float(text) else f"{0:.{digits}f}"
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    return DASH if bounds is None else f"{points(bounds[0])} to {points(bounds[1])}"
+
+
+def short(number: float | None) -> str:
+    """Three significant digits and a letter: 1.24 M."""
+    if number is None:
+        return DASH
+    if abs(number) < 1000:
+        return f"{number:.3g}"
+    for power, letter in ((18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
+        if abs(number) >= 0.9995 * 10**power:
+            scaled = number / 10**power
+            return f"{scaled:.{2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0}f} {letter}"
+    return f"{number:.0f}"
+
+
+def hours(number: float | None) -> str:
+    if number is None:
+        return DASH
+    if number == 0:
+        return "0"
+    if abs(number) >= 0.01:
+        return f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
+    power = math.floor(math.log10(abs(number)))
+    superscript = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{number / 10**power:.1f}·10{superscript}"
+
+
+def listed(labels: Sequence[str], most: int = 6) -> list[Span]:
+    """`a`, `b` and `c`; a long list names the first and counts the rest."""
+    shown = list(labels[:most]) if len(labels) > most + 1 else list(labels)
+    rest = len(labels) - len(shown)
+    spans: list[Span] = []
+    for place, label in enumerate(shown):
+        if place:
+            spans.append(("text", " and " if place == len(shown) - 1 and not rest else ", "))
+        spans.append(("code", label))
+    if rest:
+        spans.append(("text", f" and {rest} more"))
+    return spans
+
+
+def plain(spans: Iterable[Span]) -> str:
+    return "".join(f"`{text.replace('`', chr(39))}`" if kind == "code" else text for kind, text in spans)
+
+
+def series(names: Sequence[str]) -> str:
+    """a, b and c"""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

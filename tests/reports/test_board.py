@@ -1,0 +1,214 @@
+"""From results to a board: figures against independent computation, and what may be claimed."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.results import Answers
+from reports.sees import sees
+from reports.tables import board
+from reports.words import hours, plain, points, short
+
+
+@pytest.fixture
+def group(quickstart):
+    (found,) = board(quickstart).groups
+    return found
+
+
+def row_of(group, label):
+    return next(row for row in (*group.rows, *group.retired) if row.label == label)
+
+
+def score_of(results, label, exam):
+    return next(row for row in results if row.label == label).scores[exam]
+
+
+def test_every_figure_follows_from_the_counts(group, quickstart):
+    for label in ("student", "trd", "opsd", "placebo"):
+        row, deltas, errors = row_of(group, label), [], []
+        for exam, cell in zip(group.exams, row.cells, strict=True):
+            score, base = score_of(quickstart, label, exam.name), score_of(quickstart, "student", exam.name)
+            rates = [right / 16 for right in score.correct]
+            assert cell.avg.value == pytest.approx(sum(rates) / len(rates))
+            assert cell.avg.stderr == pytest.approx(np.std(rates, ddof=1) / math.sqrt(len(rates)))
+            assert cell.passed == pytest.approx(sum(1 for right in score.correct if right) / len(rates))
+            if label != "student":
+                paired = stats.ttest_rel(rates, [right / 16 for right in base.correct])
+                assert cell.delta.value == pytest.approx(np.mean(rates) - np.mean(base.correct) / 16)
+                assert cell.delta.interval95 == pytest.approx(tuple(paired.confidence_interval()))
+                deltas.append(cell.delta.value)
+                errors.append(cell.delta.stderr)
+        assert row.primary.value == pytest.approx(np.mean([cell.avg.value for cell in row.cells]))
+        if label != "student":
+            assert row.base.value == pytest.approx(np.mean(deltas))
+            assert row.base.stderr == pytest.approx(math.hypot(*errors) / 2)
+
+
+def test_figures_of_the_file_are_not_believed(quickstart, make_score):
+    lying = (
+        quickstart[3].scores["chain-hard"].model_copy(update={"avg_at": quickstart[3].scores["chain-hard"].avg_at.model_copy(update={"value": 0.99})})
+    )
+    changed = quickstart[3].model_copy(update={"scores": quickstart[3].scores | {"chain-hard": lying}})
+    assert board([*quickstart[:3], changed, *quickstart[4:]]) == board(quickstart)
+
+
+def test_one_seed_says_so_and_gives_no_rank(group):
+    said = plain(group.sentence)
+    assert said.startswith("One seed: checkpoint differences, no ranks.")
+    assert "`trd`" in said
+    assert "`opsd` cannot be told from it" in said
+    assert "lead" not in said
+    assert all(row.rank is None for row in group.rows)
+
+
+def test_no_row_inside_the_band_of_identical_things_is_coloured(group):
+    assert group.band == pytest.approx(max(abs(end) for end in row_of(group, "student_again").base.interval95))
+    for row in group.rows:
+        if row.beyond:
+            assert abs(row.base.value) > group.band
+            assert row.base.p_value < 0.05
+    assert row_of(group, "student_again").beyond is None
+
+
+def test_three_seeds_give_rank_intervals(three_seeds):
+    groups = board(three_seeds).groups
+    assert [group.pair for group in groups] == ["llama-1b-from-8b", "qwen3-1.7b-from-8b"]
+    for group in groups:
+        ranked = [row for row in group.rows if row.rank]
+        assert {row.label for row in ranked} == {"forward_kl", "reverse_kl", "reverse_kl_topk", "trd", "opsd"}
+        assert row_of(group, "opsd").rank == (5, 5)
+        assert min(row.rank[0] for row in ranked) == 1
+        assert [row.primary.value for row in ranked] == sorted((row.primary.value for row in ranked), reverse=True)
+        assert "lead" in plain(group.sentence)
+        assert "no ranks" not in plain(group.sentence)
+
+
+def test_divisions_do_not_share_a_ranking(three_seeds):
+    tuned = [row.model_copy(update={"division": "tuned"}) if row.label == "trd" else row for row in three_seeds]
+    group = board(tuned).groups[0]
+    assert row_of(group, "trd").rank is None
+    assert row_of(group, "opsd").rank == (4, 4)
+
+
+def test_failed_and_incomplete_rows_have_reasons_and_no_figures(group):
+    for label, reason in (
+        ("reverse_kl_hot", "failed: the loss was not finite at update 31"),
+        ("forward_kl_clip", "incomplete: stopped by the user at update 12"),
+    ):
+        row = row_of(group, label)
+        assert row.reason == reason
+        assert row.primary is None
+        assert row.base is None
+        assert all(cell.avg is None for cell in row.cells)
+
+
+def test_a_missing_answer_makes_the_cell_incomplete_never_zero(quickstart, make_row, make_score):
+    broken = next(row for row in quickstart if row.label == "trd")
+    short_of_one = make_score([8] * 128, graded=[16] * 127 + [15], problems_hash="p-chain-held-out")
+    changed = broken.model_copy(update={"scores": broken.scores | {"chain-held-out": short_of_one}})
+    (group,) = board([row if row.label != "trd" else changed for row in quickstart]).groups
+    row = row_of(group, "trd")
+    cell = next(cell for exam, cell in zip(group.exams, row.cells, strict=True) if exam.name == "chain-held-out")
+    assert (cell.avg, cell.note) == (None, "incomplete 2,047/2,048")
+    assert row.primary is None
+    assert "incomplete 2,047/2,048" in row.marks
+
+
+def test_unlike_protocols_do_not_share_a_column(quickstart):
+    other = next(row for row in quickstart if row.label == "trd")
+    scores = {name: score.model_copy(update={"protocol": "other@1111"}) for name, score in other.scores.items()}
+    (group,) = board([row if row.label != "trd" else row.model_copy(update={"scores": scores}) for row in quickstart]).groups
+    assert [exam.protocol for exam in group.exams] == ["other@1111", "quickstart@3fe1"] * 2
+    row = row_of(group, "trd")
+    assert (row.primary, row.base) == (None, None)
+    assert all(cell.delta is None for cell in row.cells)
+    assert "other protocol" in row.marks
+
+
+def test_the_second_sitting_shares_the_columns_of_the_first(group):
+    assert {exam.protocol for exam in group.exams} == {"quickstart@3fe1"}
+    assert all(cell.delta for cell in row_of(group, "student_again").cells)
+
+
+def test_a_score_on_the_way_is_a_column_but_not_the_primary(quickstart):
+    early = [
+        row.model_copy(update={"scores": row.scores | {"chain-hard@50%": row.scores["chain-hard"].model_copy(update={"at": "50%"})}})
+        if row.label == "trd"
+        else row
+        for row in quickstart
+    ]
+    (group,), (before,) = board(early).groups, board(quickstart).groups
+    assert "chain-hard@50%" in {exam.name for exam in group.exams}
+    assert row_of(group, "trd").primary == row_of(before, "trd").primary
+    assert row_of(group, "trd").marks == row_of(before, "trd").marks
+
+
+def test_budgets_make_tables_of_their_own(quickstart):
+    more = [row.model_copy(update={"budget": "hours"}) for row in quickstart if row.label == "trd"]
+    groups = board([*quickstart, *more]).groups
+    assert [group.budget for group in groups] == ["hours", "steps"]
+    assert [row.label for row in groups[0].rows] == ["student", "student_again", "teacher", "trd"]
+
+
+def test_rows_that_the_suite_no_longer_names_are_set_apart(quickstart):
+    (group,) = board(quickstart, {"quickstart": {"rows": ["trd", "forward_kl", "sft_teacher"]}}).groups
+    assert [row.label for row in group.block("method")] == ["trd", "forward_kl"]
+    assert "opsd" in {row.label for row in group.retired}
+    assert "opsd" not in plain(group.sentence)
+
+
+def test_best_control_is_the_best_trained_one(group):
+    assert group.best_control == "sft_teacher"
+    assert row_of(group, "sft_teacher").control is None
+    assert row_of(group, "trd").control.value == pytest.approx(row_of(group, "trd").primary.value - row_of(group, "sft_teacher").primary.value)
+
+
+def test_without_the_untrained_student_nothing_is_claimed(quickstart):
+    (group,) = board([row for row in quickstart if row.role != "student"]).groups
+    assert all(row.base is None for row in group.rows)
+    assert plain(group.sentence).startswith("No trained row can be compared")
+
+
+def test_no_results_make_an_empty_board():
+    assert board([]).groups == ()
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        ({"writer": "Student()", "teacher": "Pair()", "reads": "Plain()", "loss": "Loss(ForwardKL())"}, ("teacher logits",)),
+        ({"writer": "Teacher()", "teacher": "Pair()", "reads": "WithAttempt()", "loss": "Loss(ForwardKL())"}, ("teacher logits", "teacher text")),
+        (
+            {"writer": "Student()", "teacher": "Frozen()", "reads": "WithSolution()", "loss": "Loss(ForwardKL())"},
+            ("own logits", "reference solutions"),
+        ),
+        ({"writer": "Teacher()", "teacher": "Nobody()", "reads": "Plain()", "loss": "NLL()"}, ("teacher text",)),
+        ({"writer": "Student()", "teacher": "Nobody()", "reads": "Plain()", "loss": "NLL()"}, ("nothing",)),
+        (
+            {"writer": "Student()", "teacher": "Pair()", "reads": "Plain()", "loss": "Loss(ReverseKL())", "keep": "Failed()"},
+            ("teacher logits", "gold answers"),
+        ),
+        (
+            {
+                "writer": "Student()",
+                "teacher": "Nobody()",
+                "reads": "Plain()",
+                "loss": "NLL()",
+                "also": {"sft": {"writer": "Solution()", "loss": "NLL()", "teacher": "Nobody()"}},
+            },
+            ("reference solutions",),
+        ),
+        ({}, ()),
+    ],
+)
+def test_sees_follows_from_the_answers(answers, found):
+    assert sees(Answers(**answers)) == found
+
+
+def test_words():
+    assert (points(0.0312), points(-0.0312), points(-0.0001)) == ("+3.1", "−3.1", "0.0")
+    assert [short(number) for number in (0, 60, 122_880, 999_950, 3.4e12)] == ["0", "60", "123 k", "1.00 M", "3.40 T"]
+    assert [hours(number) for number in (None, 0, 4.1e-5, 3.14159)] == ["–", "0", "4.1·10⁻⁵", "3.14"]

@@ -1,0 +1,66 @@
+"""The page in a real browser, from file://, without a network."""
+
+import shutil
+import subprocess
+
+import pytest
+
+import reports
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)")
+
+# Clicks through the page and leaves what it saw in the title; the page's own policy allows inline scripts only.
+PROBE = """
+<script>
+const seen = [];
+const all = () => Array.from(document.querySelectorAll("table.summary tbody.of-method tr"));
+const rows = () => all().filter((row) => !row.hidden).map((row) => row.querySelector(".label").textContent);
+const head = document.querySelector("table.summary th.primary");
+head.querySelector("button").click(); seen.push(head.getAttribute("aria-sort"), rows().join(","));
+head.querySelector("button").click(); seen.push(head.getAttribute("aria-sort"), rows()[0]);
+const box = document.querySelector("input[data-hides=c-loss]"); box.click();
+seen.push(Array.from(document.querySelectorAll(".c-loss")).every((cell) => cell.hidden), document.querySelector(".c-writer").hidden);
+const input = document.getElementById("filter"); input.value = "trd"; input.dispatchEvent(new Event("input")); seen.push(rows().join(","));
+seen.push(document.querySelectorAll("table.summary tbody.of-reference tr:not([hidden])").length, performance.getEntriesByType("resource").length);
+document.title = seen.join(" | ");
+</script>
+"""
+
+
+def browse(*arguments):
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--virtual-time-budget=4000", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+
+def test_sorting_filtering_and_hiding_work(folder, tmp_path):
+    page = reports.render([folder], tmp_path)[0]
+    page.write_text(page.read_text(encoding="utf-8").replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    dom = browse("--dump-dom", page.as_uri()).stdout
+    title = dom[dom.index("<title>") + 7 : dom.index("</title>")].split(" | ")
+    down, order, up, last, loss_hidden, writer_hidden, filtered, pinned, requests = title
+    assert (down, up) == ("descending", "ascending")
+    assert order.split(",")[0] == "trd"
+    assert set(order.split(",")[-2:]) == {"reverse_kl_hot", "forward_kl_clip"}  # without a figure: last, either way
+    assert last == "opsd"
+    assert (loss_hidden, writer_hidden) == ("true", "false")
+    assert filtered == "trd"
+    assert (pinned, requests) == ("3", "0")
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_the_page_is_not_wider_than_the_window(folder, tmp_path, width):
+    page = reports.render([folder], tmp_path)[0]
+    probe = "<script>document.title = document.documentElement.scrollWidth + ' ' + innerWidth;</script></body>"
+    page.write_text(page.read_text(encoding="utf-8").replace("</body>", probe), encoding="utf-8")
+    dom = browse("--dump-dom", f"--window-size={width},900", page.as_uri()).stdout
+    content, window = map(int, dom[dom.index("<title>") + 7 : dom.index("</title>")].split())
+    assert content <= window
+
+
+def test_a_screenshot_can_be_taken(folder, tmp_path):
+    page = reports.render([folder], tmp_path)[0]
+    picture = tmp_path / "page.png"
+    browse(f"--screenshot={picture}", "--window-size=1280,1400", page.as_uri())
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert picture.stat().st_size > 30_000

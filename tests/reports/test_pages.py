@@ -1,0 +1,201 @@
+"""The rendered files: the figures on them, their safety, and that they are the same every time."""
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+
+import jinja2
+import pytest
+
+import reports
+from harness.results import read_results, write_result
+from reports import html, markdown, spreadsheet, terminal
+from reports.tables import board
+
+HOSTILE = '<script>alert("x")</script>'
+
+
+class Page(HTMLParser):
+    """Tables as lists of rows of cell texts; every element with its attributes; scripts apart."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tables, self.elements, self.scripts, self.text, self.inside = [], [], [], [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self.inside = "cell"
+        elif tag in ("script", "style"):
+            self.inside = tag
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th", "script", "style"):
+            self.inside = None
+
+    def handle_data(self, said):
+        if self.inside == "cell":
+            self.tables[-1][-1][-1] += said
+        if self.inside in ("script", "style"):
+            self.scripts[-1] += said
+        else:
+            self.text.append(said)
+
+
+@pytest.fixture
+def page(quickstart):
+    return Page(html.page(board(quickstart)))
+
+
+def line(table, label):
+    return next(row for row in table if any(cell.startswith(label) for cell in row[:2]))
+
+
+def test_the_page_shows_the_figures(page, quickstart):
+    score = {row.label: row.scores for row in quickstart}
+    mean = sum(sum(score["trd"][exam].correct) / 16 / score["trd"][exam].problems for exam in score["trd"]) / 2
+    base = sum(sum(score["student"][exam].correct) / 16 / score["student"][exam].problems for exam in score["student"]) / 2
+    cells = line(page.tables[0], "trd")
+    assert re.match(rf"{100 * mean:.1f} ± \d", cells[2])
+    assert cells[3].startswith(f"+{100 * (mean - base):.1f}")
+    assert cells[0] == "–"  # one seed: no rank
+    assert cells[6] == "1"
+    assert cells[8] == "teacher logits, teacher text"
+    held_out = score["trd"]["chain-held-out"]
+    detail = line(page.tables[1], "trd")
+    assert f"{100 * sum(held_out.correct) / 16 / held_out.problems:.1f} ±" in " ".join(detail)
+    assert "WithAttempt" in " ".join(detail)
+
+
+def test_failed_and_incomplete_rows_are_shown_with_their_reasons(page):
+    assert "failed: the loss was not finite at update 31" in line(page.tables[0], "reverse_kl_hot")[3]
+    assert "incomplete: stopped by the user at update 12" in line(page.tables[0], "forward_kl_clip")[3]
+    assert line(page.tables[0], "reverse_kl_hot")[2] == "–"
+    assert "0.0" not in line(page.tables[1], "reverse_kl_hot")[1]
+
+
+def test_the_page_asks_for_nothing(page, quickstart):
+    for tag, attributes in page.elements:
+        assert tag not in ("img", "iframe", "object", "embed", "base")
+        for name in ("src", "href", "action", "poster", "srcset"):
+            assert attributes.get(name, "#").startswith(("#", "data:,", "leaderboard."))
+    text = html.page(board(quickstart))
+    assert "http:" not in text
+    assert "https:" not in text
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", text)
+    assert "default-src 'none'" in text
+
+
+def test_hostile_text_stays_text(make_row, quickstart):
+    bad = make_row("trd").model_copy(
+        update={
+            "label": HOSTILE,
+            "title": HOSTILE,
+            "pair": HOSTILE,
+            "status": "failed",
+            "reason": HOSTILE,
+            "overrides": {HOSTILE: HOSTILE},
+            "ended_by": HOSTILE,
+        }
+    )
+    made = board([*quickstart, bad], {"quickstart": {"deviations": [HOSTILE, '"><img src=x onerror=alert(1)>']}})
+    page = Page(html.page(made))
+    assert len(page.scripts) == 2  # one style, one script
+    assert not [tag for tag, _ in page.elements if tag == "img"]
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert "".join(page.text).count(HOSTILE) >= 6
+    assert "<script" not in markdown.text(made).replace("`<script", "")
+
+
+def test_ids_are_unique(make_row, quickstart):
+    twins = [make_row("trd").model_copy(update={"label": label}) for label in ("a b", "a-b", "a/b")]
+    page = Page(html.page(board([*quickstart, *twins])))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_an_undefined_name_in_a_template_is_an_error():
+    with pytest.raises(jinja2.UndefinedError):
+        html._environment().from_string("{{ nothing_of_this_name }}").render()
+
+
+def test_two_renders_are_the_same_bytes(folder, tmp_path):
+    first, second = reports.render([folder], tmp_path / "a"), reports.render([folder.parent], tmp_path / "b")
+    assert [path.name for path in first] == ["index.html", "leaderboard.md", "leaderboard.csv"]
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_the_order_of_files_does_not_matter(quickstart):
+    assert html.page(board(quickstart)) == html.page(board(quickstart[::-1]))
+
+
+def test_deviations_and_provenance_stand_on_the_page(folder, tmp_path):
+    text = reports.render([folder], tmp_path)[0].read_text(encoding="utf-8")
+    assert "authors train on raw re-tokenised text without EOS" in text
+    assert "1f2e3d4c5b6a" in text
+    assert "torch 2.13.0" in text
+
+
+def test_csv_parses_back(quickstart):
+    lines = list(csv.DictReader(io.StringIO(spreadsheet.text(board(quickstart)))))
+    trd = [found for found in lines if found["label"] == "trd"]
+    assert {found["exam"] for found in trd} == {"chain-held-out", "chain-hard"}
+    row = next(row for row in quickstart if row.label == "trd")
+    for found in trd:
+        score = row.scores[found["exam"]]
+        assert float(found["avg"]) == pytest.approx(sum(score.correct) / 16 / score.problems)
+        assert float(found["delta_low"]) < float(found["delta"]) < float(found["delta_high"])
+    failed = next(found for found in lines if found["label"] == "reverse_kl_hot")
+    assert (failed["avg"], failed["primary"]) == ("", "")
+    assert "not finite" in failed["reason"]
+
+
+def test_csv_text_never_starts_a_formula(make_row, quickstart):
+    bad = make_row("trd").model_copy(update={"label": "=1+1"})
+    assert "'=1+1" in spreadsheet.text(board([*quickstart, bad]))
+
+
+def test_markdown_parses_back(quickstart):
+    text = markdown.text(board(quickstart))
+    tables = [[]]
+    for said in text.splitlines():
+        if said.startswith("|"):
+            tables[-1].append(re.split(r"(?<!\\)\|", said)[1:-1])
+        elif tables[-1]:
+            tables.append([])
+    summary, scores = tables[0], tables[1]
+    assert {len(row) for row in summary} == {10}
+    assert {len(row) for row in scores} == {7}
+    assert len(summary) == len(quickstart) + 2
+    assert any("`reverse_kl_hot`" in row[1] and "not finite" in row[9] for row in summary)
+
+
+def test_the_terminal_table_fits_100_columns(quickstart, three_seeds):
+    text = terminal.table([*quickstart, *three_seeds])
+    assert max(map(len, text.splitlines())) <= 100
+    assert "\x1b" not in text
+    assert "One seed: checkpoint differences, no ranks." in text
+    for label in ("reverse_kl_topk", "student_again", "reverse_kl_hot"):
+        assert label in text
+
+
+def test_several_suites_share_a_page(folder, three_seeds, tmp_path):
+    for row in three_seeds:
+        write_result(folder.parent / "equal-budgets", row)
+    assert len(read_results(folder.parent)) == len(read_results(folder)) + len(three_seeds)
+    text = reports.render([folder.parent], tmp_path)[0].read_text(encoding="utf-8")
+    assert "equal-budgets + quickstart" in text
+    assert "qwen3-1.7b-from-8b" in text
+
+
+def test_no_results_make_a_page_too():
+    assert "There are no results yet." in html.page(board([]))
