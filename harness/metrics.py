@@ -12,6 +12,8 @@ def checked(correct: Sequence[int], samples: int | Sequence[int]) -> list[tuple[
     counts = list(correct)
     if not counts:
         raise ValueError("no problems: a score over nothing is undefined")
+    if not isinstance(samples, Integral | Sequence) and not hasattr(samples, "__len__"):
+        raise ValueError(f"samples is {samples!r}; an integer or one integer per problem is wanted")  # noqa: TRY004
     totals = [samples] * len(counts) if isinstance(samples, Integral) else list(samples)
     if len(totals) != len(counts):
         raise ValueError(f"{len(counts)} counts of correct answers, but {len(totals)} of samples")

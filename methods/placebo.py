@@ -11,6 +11,6 @@ PLACEBO = Method(
     teacher=Nobody(),
     loss=NLL(),
     control=True,
-    about="The student is trained on its own unfiltered responses. At sampling temperature 1 and without truncation its expected gradient is zero, "
-    "so whatever it gains over the untouched student comes from noise, format or the optimizer, and from no teacher.",
+    about="The student is trained on its own unfiltered responses. "
+    "Sampled at temperature 1 and without truncation, they give an expected gradient of zero, so whatever it gains over the untouched student comes from noise, format or the optimizer, and from no teacher.",
 )

@@ -9,5 +9,6 @@ REVERSE_KL = Method(
     formula="L = (1/Σm) Σ_t m_t KL(p_S ‖ p_T),  y ~ p_S",
     loss=Loss(ReverseKL()),
     about="The student writes, and is pushed away from whatever it considers likely and the teacher does not. "
-    "It may settle on one of the teacher's ways and forget the others. The sum over the vocabulary is exact, not an estimate from the sampled token.",
+    "It may settle on one of the teacher's ways and forget the others. "
+    "The sum over the vocabulary is exact, not an estimate from the sampled token.",
 )

@@ -161,7 +161,7 @@ class Walk:
         # One buffer for each side, used again by every chunk: fresh ones cost page faults on a CPU and double the peak.
         student_CV = self.student.buffer(min(self.chunk_tokens, tokens), vocabulary)
         teacher_CV = None if self.teacher is None else torch.empty_like(student_CV)
-        inner_tokens = max(1, INNER_ENTRIES[values_T.device.type] // vocabulary)
+        inner_tokens = max(1, INNER_ENTRIES.get(values_T.device.type, INNER_ENTRIES["cpu"]) // vocabulary)
         seen: list[dict[str, Tensor]] = []
 
         for rows in slices(tokens, self.chunk_tokens):

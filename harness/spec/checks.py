@@ -368,7 +368,7 @@ def most(suite: Suite, row: RowSpec, meter: str) -> float | None:
         return None
     writer = row.method.writer
     acts = writer.acts(row.method.reads.needs_attempt)
-    n = max(SamplingSpec.model_validate(train.sampling_of(act.by).model_dump() | writer.overrides()).n for act in acts)
+    n = max(int(writer.overrides().get("n", train.sampling_of(act.by).n)) for act in acts)
     return rounds.count * math.ceil(each_round * n / train.optim.batch)
 
 

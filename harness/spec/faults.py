@@ -55,7 +55,7 @@ def translate(error: ValidationError, document: Document, root: type[BaseModel],
         by_path.setdefault(path, []).append(typing.cast(dict[str, Any], each))
     deepest = [path for path in by_path if not any(other != path and other[: len(path)] == path for other in by_path)]
     lines = []
-    for path in deepest:
+    for path in sorted(deepest, key=lambda path: by_path[path][0]["type"] == "missing"):  # a misspelt key explains a missing one
         found, full = by_path[path], (*base, *path)
         first = found[0]
         if first["type"] == "extra_forbidden":

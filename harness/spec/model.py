@@ -197,7 +197,7 @@ class Budget(Section):
         return {meter: value for meter in METERS if (value := getattr(self, meter)) is not None}
 
 
-AT = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%$"}]}
+AT = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^(?!0+(\.0+)?%)(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%$"}]}
 
 
 class EvalGroup(Section):

@@ -220,10 +220,10 @@ def spelled(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        if len(value) == 1 and next(iter(value))[:1].isupper() and isinstance(next(iter(value.values())), dict):
+        if len(value) == 1 and isinstance(next(iter(value.values())), dict):
             ((name, fields),) = value.items()
-            return f"{name}({','.join(f'{key}={spelled(each)}' for key, each in fields.items())})"
-        return "{" + ",".join(f"{key}={spelled(each)}" for key, each in value.items()) + "}"
+            return f"{name}{spelled(fields)}"
+        return f"({','.join(f'{key}={spelled(each)}' for key, each in value.items())})"
     if isinstance(value, list | tuple):
         return "(" + ",".join(spelled(each) for each in value) + ")"
     return str(value)

@@ -62,12 +62,12 @@ def test_properties(case: tuple[int, list[int]]) -> None:
     ("correct", "samples", "why"),
     [([], 4, "no problems"), ([1], [], "samples"), ([1, 5], 4, "problem 1"), ([-1], 4, "problem 0"), ([0.5], 4, "not a count"),
     ([True], 4, "not a count"),
-     ([1], 4.0, None), ([1], [4.0], "not a count"), ([0], 0, "problem 0"), ([1, 1], [4], "samples"), (["1"], 4, "not a count")],
+     ([1], 4.0, "samples is"), ([1], [4.0], "not a count"), ([0], 0, "problem 0"), ([1, 1], [4], "samples"), (["1"], 4, "not a count")],
 )  # fmt: skip
-def test_refused(correct: list, samples: object, why: str | None) -> None:
-    with pytest.raises((ValueError, TypeError), match=why):
+def test_refused(correct: list, samples: object, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
         avg_at(correct, samples)  # type: ignore[arg-type]
-    with pytest.raises((ValueError, TypeError), match=why):
+    with pytest.raises(ValueError, match=why):
         pass_at(correct, samples, 1)  # type: ignore[arg-type]
 
 

@@ -96,7 +96,7 @@ BROKEN = [
     ("later-lm-eval", changed(("at: [50%", "lm_eval: [ifeval], at: [50%")), "lm_eval", "evaluate[0].lm_eval", ["not yet known in this version"]),
     ("later-margins", changed(("controls: [trd]", "margins: {ifeval: 0.01}")), "margins", "report.margins", ["not yet known in this version"]),
     ("unknown-deep", changed(("warmup: 0.1", "warm_up: 0.1")), "warm_up", "train.optim.warm_up", ["Did you mean 'warmup'?"]),
-    ("unknown-sampling", changed(("top_k: 20", "topk: 20")), "topk", "train.sampling.teacher.topk", ["Did you mean 'top_k'?"]),
+    ("unknown-sampling", changed(("top_k: 20", "topk: 20")), "topk: 20", "train.sampling.teacher.topk", ["Did you mean 'top_k'?"]),
     ("missing-deep", changed(("batch: 32, ", "")), "optim: {learning", "train.optim.batch", ["is missing", "Add `batch:`"]),
     ("missing-top", changed(("engine: transformers\n", "")), "suite: base", "engine", ["is missing"]),
     ("wrong-engine", changed(("engine: transformers", "engine: vlm")), "vlm", "engine", ["expected transformers or vllm", "Did you mean 'vllm'?"]),
@@ -128,7 +128,7 @@ BROKEN = [
     ("duplicate-label", changed(("label: top128", "label: TRD")), "{label: TRD", "methods[2]", ["row 'TRD' already, at methods[1]", "label"]),
     ("unsafe-label", changed(("label: top128", "label: top/128")), "top/128", "methods[2].label", ["file names"]),
     ("reserved-label", changed(("label: top128", "label: teacher")), "teacher, method", "methods[2].label", ["are taken"]),
-    ("set-twice", changed(("loss: {support: {k: 128}}", "loss: {support: {k: 128}}, grid: {loss.support.k: [8, 16]}")), "[8, 16]", "methods[2].grid.loss.support.k[0]", ["set twice"]),
+    ("set-twice", changed(("loss: {support: {k: 128}}", "loss: {support: {k: 128}}, grid: {loss.support.k: [8, 16]}")), "8, 16]", "methods[2].grid.loss.support.k[0]", ["set twice"]),
     ("grid-no-list", changed(("loss: {support: {k: 128}}", "grid: {loss.support.k: 8}")), "8}}", "methods[2].grid.loss.support.k", ["list of values"]),
     ("grid-repeats", changed(("loss: {support: {k: 128}}", "grid: {loss.support.k: [8, 8]}")), "8]}", "methods[2].grid.loss.support.k[1]", ["twice"]),
     ("grid-nowhere", changed(("loss: {support: {k: 128}}", "grid: {los.support.k: [8]}")), "los.support.k", "methods[2].grid.los.support.k", ["Did you mean 'loss'?"]),
@@ -326,6 +326,7 @@ def test_grid_over_parts_writers_and_settings(folder):
         )
     )
     assert suite.rows[2].method.writer == Student(top_p=0.9)
+    assert suite.rows[3].label == "reverse_kl[writer.top_p=0.9,lora=(rank=8,alpha=16)]"
     assert suite.rows[2].train.lora is None and suite.rows[3].train.lora.rank == 8
     assert suite.rows[7].label == "opsd[loss.divergence=JSD(teacher_mix=0.3)]"
     assert suite.rows[6].method.loss.temperature == METHODS["opsd"].loss.temperature
@@ -342,7 +343,7 @@ def test_row_overrides(folder):
     assert t.method.writer.n == 2 and t.train.optim.batch == 64 and t.train.sampling.student.top_p == 0.9 and t.train.sampling.student.temperature == 1.0
     assert t.overrides == {"loss.support": "TopK(k=16,of=student,tail=bucket)", "writer.n": "2", "optim.batch": "64", "sampling.student.top_p": "0.9"}
     assert d.method.loss.support.k == 4 and d.train.optim.schedule.cosine.floor == 0.1
-    assert d.overrides == {"loss.support.k": "4", "optim.schedule": "{cosine={floor=0.1}}"}
+    assert d.overrides == {"loss.support.k": "4", "optim.schedule": "cosine(floor=0.1)"}
 
 
 def test_rows_may_differ_in_freshness(folder):
@@ -508,7 +509,7 @@ report: {baseline: opsd_forward_kl}
 suite: trd-subsets
 like: trd-opsd-math.yaml
 methods:
-  - {label: opsd_forward_kl, method: opsd, loss: {divergence: ForwardKL, clip: null, temperature: 1.0}, grid: {keep: [All]}}
+  - {label: opsd_forward_kl, method: opsd, loss: {divergence: ForwardKL, clip: null}, grid: {loss.temperature: [1.0, 1.1]}}
 budgets: {as-paper: {epochs: 1}, equal-updates: {updates: 100}}
 """,
     "topk-by-topp": """\

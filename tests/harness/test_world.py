@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_problems_are_true(steps, modulo):
         assert problem.solution.endswith(f"\nAnswer: \\boxed{{{values[-1]}}}")
         lines = problem.solution.split("\n")[:-1]
         written = [tuple(map(int, re.fullmatch(r"[a-z]: (\d+)[-+*]\d=(\d+)", line).groups())) for line in lines]
-        assert written == list(zip(values, values[1:], strict=False))
+        assert written == list(pairwise(values))
 
 
 def test_splits_never_meet():
@@ -84,7 +85,7 @@ def test_errors_carry_on():
     assert text == "a: 4-9=16\nb: 16*3=8\nc: 8+2=10\nAnswer: \\boxed{10}"
     careless = problem.written(chain.careless(1.0, seeds.generator(0), 20)).split("\n")[:-1]
     values = [re.fullmatch(r"[a-z]: (\d+)([-+*])(\d)=(\d+)", line).groups() for line in careless]
-    assert all(left[3] == right[0] for left, right in zip(values, values[1:], strict=False))
+    assert all(left[3] == right[0] for left, right in pairwise(values))
     assert all(chain.true_result((int(a), op, int(k)), 20) != int(b) for a, op, k, b in values)
 
 

@@ -70,17 +70,34 @@ def make_row(make_score):
                 )
         wrote = 0 if label == "sft_teacher" else 122_880
         charged = Meters(
-            updates=60, student_written=wrote, teacher_written=118_400 * (label in ("trd", "sft_teacher")), teacher_read=301_213 * (label != "placebo"),
-            trained=120_113, flops=3.4e12 if label != "trd" else 5.9e12, gpu_hours=4.1e-5 if label != "trd" else 7.7e-5,
-        )  # fmt: skip
+            updates=60,
+            student_written=wrote,
+            teacher_written=118_400 * (label in ("trd", "sft_teacher")),
+            teacher_read=301_213 * (label != "placebo"),
+            trained=120_113,
+            flops=3.4e12 if label != "trd" else 5.9e12,
+            gpu_hours=4.1e-5 if label != "trd" else 7.7e-5,
+        )
         return Result(
-            suite=suite, pair=pair, label=label, method=label if trained else None, role=role, seed=seed if trained else None,
-            budget="steps" if trained else None, status=status, reason=reason, answers=more.pop("answers", ANSWERS.get(label, Answers())), scores=scores,
-            cost=Cost(charged=charged, paid={"updates": 60}, measured={"seconds": 21.4}) if trained else Cost(), ended_by="updates" if trained else None,
+            suite=suite,
+            pair=pair,
+            label=label,
+            method=label if trained else None,
+            role=role,
+            seed=seed if trained else None,
+            budget="steps" if trained else None,
+            status=status,
+            reason=reason,
+            answers=more.pop("answers", ANSWERS.get(label, Answers())),
+            scores=scores,
+            cost=Cost(charged=charged, paid={"updates": 60}, measured={"seconds": 21.4}) if trained else Cost(),
+            ended_by="updates" if trained else None,
             diagnostics={"rollout_accuracy": 0.41, "lag": 1.5, "truncated_share": 0.02} if trained else {},
-            provenance=Provenance(commit="1f2e3d4c5b6a7980", dirty=False, date="2026-11-20", device="cpu", versions={"torch": "2.13.0", "transformers": "5.19.0"}),
+            provenance=Provenance(
+                commit="1f2e3d4c5b6a7980", dirty=False, date="2026-11-20", device="cpu", versions={"torch": "2.13.0", "transformers": "5.19.0"}
+            ),
             **more,
-        )  # fmt: skip
+        )
 
     return made
 
