@@ -5,21 +5,17 @@ from __future__ import annotations
 import functools
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 import harness
-from harness.records import Fault
-from harness.spec.document import Document, did_you_mean, dotted, read
-from harness.spec.model import SamplingSpec
+from harness.document import Document, did_you_mean, read
+from harness.records import Fault, Sampling
 
 FOLDER = Path(harness.__file__).parent.parent / "suites"
 DOMAINS = ("math", "code")
 SOURCES = ("made", "hub", "file")
-ENTRY = {"made", "hub", "file", "fields", "domain", "date", "solution", "count"}
 
 
 class Unknown(KeyError):
@@ -34,7 +30,7 @@ class ProblemSet:
     """One entry, or a source written out in a suite. `entry` is what was written; `count` None where only loading tells."""
 
     name: str
-    entry: dict[str, Any] = field(compare=True)
+    entry: dict[str, Any]
     domain: str | None = None
     solution: bool = True
     count: int | None = None
@@ -45,9 +41,9 @@ class Protocol:
     """Sampling by domain; `any` stands for every domain that is not named."""
 
     name: str
-    sampling: dict[str, SamplingSpec]
+    sampling: dict[str, Sampling]
 
-    def for_domain(self, domain: str | None) -> SamplingSpec | None:
+    def for_domain(self, domain: str | None) -> Sampling | None:
         return self.sampling.get(domain or "any") or self.sampling.get("any")
 
 
@@ -77,9 +73,11 @@ def entry_of(kind: str, name: str) -> dict[str, Any]:
 def problem_set(name: str) -> ProblemSet:
     """The entry of that name. Raises Unknown with what there is."""
     entry = entry_of("problems", name)
-    unknown = [key for key in SOURCES if key in entry]
-    if len(unknown) != 1:
+    sources = [key for key in SOURCES if key in entry]
+    if len(sources) != 1:
         raise Fault(document("problems").fault((name,), f"expected exactly one source: {', '.join(SOURCES)}.", at_key=True))
+    if isinstance(entry.get("file"), str):  # beside the catalogue, unless it says a whole path
+        entry = {**entry, "file": str(FOLDER / entry["file"])}
     return describe(name, entry)
 
 
@@ -103,10 +101,15 @@ def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = "
             raise ValueError(f"a source written out has no {key!r}.{did_you_mean(key, known)}")
     file = entry.get("file")
     if not isinstance(file, str):
-        raise ValueError("a source written out says its file: {file: problems.jsonl, fields: {prompt: problem, answer: answer}, domain: math}.")
+        raise ValueError(
+            "a source written out says its file: {file: problems.jsonl, fields: {prompt: problem, answer: answer}, domain: math}."
+        )
     found = find_path(file, folder)
     if found is None or not found.is_file():
-        raise ValueError(f"there is no file {file!r}, neither beside the suite nor from here.{near_files(file, folder)} Put it there, or correct the path.")
+        raise ValueError(
+            f"there is no file {file!r}, neither beside the suite nor from here.{near_files(file, folder)} Put it there, "
+            "or correct the path."
+        )
     fields = entry.get("fields")
     if not isinstance(fields, dict) or not all(isinstance(each, str) for each in fields.values()):
         raise ValueError("fields: expected a mapping from our names to the file's: {prompt: problem, answer: answer}.")
@@ -149,10 +152,12 @@ def protocol(name: str) -> Protocol:
     for domain, fields in entry_of("protocols", name).items():
         path = (name, domain)
         if domain not in (*DOMAINS, "any"):
-            raise Fault(document("protocols").fault(path, f"there is no domain {domain!r}.{did_you_mean(domain, (*DOMAINS, 'any'))}", at_key=True))
+            raise Fault(
+                document("protocols").fault(path, f"there is no domain {domain!r}.{did_you_mean(domain, (*DOMAINS, 'any'))}", at_key=True)
+            )
         try:
-            sampling[domain] = SamplingSpec.model_validate(fields)
-        except ValidationError as fault:
-            first = fault.errors()[0]
-            raise Fault(document("protocols").fault(path, f"{dotted(first['loc'])}: {first['msg']}.")) from None
+            sampling[domain] = Sampling(**fields)
+        except TypeError as fault:
+            said = str(fault).removeprefix("Sampling.__init__() ")
+            raise Fault(document("protocols").fault(path, f"{said}. Say temperature, top_p, top_k, max_tokens and n.")) from None
     return Protocol(name, sampling)

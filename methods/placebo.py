@@ -12,5 +12,6 @@ PLACEBO = Method(
     loss=NLL(),
     control=True,
     about="The student is trained on its own unfiltered responses. "
-    "Sampled at temperature 1 and without truncation, they give an expected gradient of zero, so whatever it gains over the untouched student comes from noise, format or the optimizer, and from no teacher.",
+    "Sampled at temperature 1 and without truncation, they give an expected gradient of zero: "
+    "whatever this row gains over the untouched student comes from noise, format or the optimizer, and from no teacher.",
 )

@@ -52,7 +52,7 @@ def chunked_loss(
         wide = wide if given is None else torch.promote_types(wide, given.dtype)
     wants_hidden = torch.is_grad_enabled() and student_hidden_TD.requires_grad
     wants_head = torch.is_grad_enabled() and student_head_VD.requires_grad
-    with torch.no_grad(), torch.autocast(student_hidden_TD.device.type, enabled=False):  # autocast would halve the logits' precision
+    with torch.no_grad(), torch.autocast(student_hidden_TD.device.type, enabled=False):  # autocast would narrow products in a loss
         walk = Walk(
             loss,
             Projection.of(student_hidden_TD, student_head_VD, wide),

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from harness import catalogue
+from harness.document import read_chain
 from harness.spec import checks
-from harness.spec.document import read_chain
 from harness.spec.faults import Faults, translate
 from harness.spec.model import METERS, Budget, EvalGroup, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
 from harness.spec.rows import RowSpec, resolve_rows
@@ -55,7 +55,7 @@ class Suite:
         assert group.protocol is not None  # checked on loading
         found = catalogue.protocol(group.protocol).for_domain(self.problem_set(benchmark).domain)
         assert found is not None
-        return found
+        return SamplingSpec(**vars(found))
 
     def exam_metrics(self, group: EvalGroup, benchmark: str | dict[str, Any]) -> tuple[str, ...]:
         """The group's metrics; where it says none, avg@n and pass@n."""
@@ -80,7 +80,7 @@ class Suite:
 
 def load_suite(path: str | os.PathLike[str]) -> Suite:
     """The suite in a file, merged with what it is `like`, resolved and checked. Raises Fault."""
-    document = read_chain(path)
+    document = checks.with_found_files(read_chain(path))
     faults = Faults()
     try:
         shape = SuiteFile.model_validate(document.data)

@@ -5,17 +5,19 @@ Inertness is judged only of what this very file says: a setting inherited throug
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from harness import catalogue
-from harness.spec.document import Document, did_you_mean, dotted
-from harness.spec.faults import Faults
+from harness.document import Document, did_you_mean, dotted
+from harness.spec.faults import Faults, inside
 from harness.spec.model import Budget, EvalGroup, PairSpec, Report, RoleSampling, SamplingSpec, Train
 from harness.spec.rows import RowSpec
 from methods.method import Method, Term
@@ -36,7 +38,7 @@ Lines = Iterator[str]
 
 def check(suite: Suite, document: Document, faults: Faults) -> None:
     """All checks; what they find is added to `faults`."""
-    for each in (names, seeds, pairs, problems, data, rows, sampling, limits, optim, budgets, exams, report):
+    for each in (names, seeds, pairs, problems, data, rows, sampling, limits, optim, batches, budgets, exams, report):
         faults += each(suite, document)
 
 
@@ -45,14 +47,24 @@ def check(suite: Suite, document: Document, faults: Faults) -> None:
 
 def names(suite: Suite, document: Document) -> Lines:
     if not SUITE_NAME.match(suite.suite):
-        yield document.fault(("suite",), f"{suite.suite!r} cannot name a suite: it becomes a folder. Use small letters, digits and single dashes, for example equal-budgets.")
+        yield document.fault(
+            ("suite",),
+            f"{suite.suite!r} cannot name a suite: it becomes a folder. Use small letters, digits and single dashes, "
+            "for example equal-budgets.",
+        )
     for section, entries in (("pairs", suite.pairs), ("budgets", suite.budgets)):
         seen: dict[str, str] = {}
         for name in entries:
             if not FILE_NAME.match(name):
-                yield document.fault((section, name), f"{name!r} becomes part of file names. Use letters, digits, dots, dashes and underscores.", at_key=True)
+                yield document.fault(
+                    (section, name), f"{name!r} becomes part of file names. Use letters, digits, dots, dashes and underscores.", at_key=True
+                )
             if name.casefold() in seen:
-                yield document.fault((section, name), f"{name!r} and {seen[name.casefold()]!r} differ in capitals alone, which does not tell files apart. Rename one.", at_key=True)
+                yield document.fault(
+                    (section, name),
+                    f"{name!r} and {seen[name.casefold()]!r} differ in capitals alone, which does not tell files apart. Rename one.",
+                    at_key=True,
+                )
             seen[name.casefold()] = name
 
 
@@ -95,24 +107,32 @@ def pairs(suite: Suite, document: Document) -> Lines:
             at = (*place, "modes") if (*place, "modes") in document.marks else place
             yield document.fault(
                 at,
-                f"the student speaks {pair.modes.student}, the teacher {pair.modes.teacher}: their texts look different at every token. If that is meant, add `differ: [mode]`; else give both the same mode.",
+                f"the student speaks {pair.modes.student}, the teacher {pair.modes.teacher}: their texts look different at every token. "
+                "If that is meant, add `differ: [mode]`; else give both the same mode.",
             )
         if "mode" in pair.differ and not modes_differ:
-            yield document.fault((*place, "differ"), f"declares that modes differ, but both are {pair.modes.student}. Take `mode` out, or set `modes`.")
+            yield document.fault(
+                (*place, "differ"), f"declares that modes differ, but both are {pair.modes.student}. Take `mode` out, or set `modes`."
+            )
         if pair.teacher is None:
             for word in pair.differ:
                 if word != "mode":
-                    yield document.fault((*place, "differ"), f"declares that {word} differs, but this pair has no teacher to differ from. Take `{word}` out, or add `teacher`.")
+                    yield document.fault(
+                        (*place, "differ"),
+                        f"declares that {word} differs, but this pair has no teacher to differ from. Take `{word}` out, or add `teacher`.",
+                    )
         elif pair.teacher == pair.student:
             yield document.fault(
-                (*place, "teacher"), "is the student itself: where both read the same, they agree at every token. Leave `teacher` out; self-distillation (teacher: Frozen) needs none."
+                (*place, "teacher"),
+                "is the student itself: where both read the same, they agree at every token. Leave `teacher` out; "
+                "self-distillation (teacher: Frozen) needs none.",
             )
 
 
 def wrong_model(model: str) -> str | None:
     """What is wrong with a model as spelled, or None."""
     recipes = catalogue.names("models")
-    if model in recipes and "recipe" in catalogue.model(model) or os.path.isdir(model):
+    if (model in recipes and "recipe" in catalogue.model(model)) or os.path.isdir(model):
         return None
     name, at, revision = model.partition("@")
     if name in recipes and "recipe" in catalogue.model(name):
@@ -121,7 +141,8 @@ def wrong_model(model: str) -> str | None:
         if not HUB_ID.match(name) or name.startswith("."):
             return f"there is no folder {model!r}, neither beside the suite nor from here.{near_recipe(model)} A hub model is written owner/name@revision."
         return (
-            f"{model!r} is neither a model made here nor a folder that exists, and as a hub model it has no revision: what it stands for may change.{near_recipe(model)} "
+            f"{model!r} is neither a model made here nor a folder that exists, and as a hub model it has no revision: "
+            f"what it stands for may change.{near_recipe(model)} "
             f"Pin it: {model}@<commit>, or write {model}@unpinned and let `harness lock` look it up."
         )
     if not HUB_ID.match(name):
@@ -146,12 +167,38 @@ def problem_set(source: str | dict[str, Any], folder: str | os.PathLike[str]) ->
     return catalogue.problem_set(source) if isinstance(source, str) else catalogue.inline_problem_set(source, folder)
 
 
-def known_set(suite: Suite, document: Document, source: str | dict[str, Any], path: tuple[str | int, ...]) -> tuple[catalogue.ProblemSet | None, Lines]:
+def with_found_files(document: Document) -> Document:
+    """The document with the files of written-out sources as they are found: beside the suite that names them, or from here."""
+    sources: list[tuple[str | int, ...]] = [("train", "problems", "set")]
+    groups = document.data.get("evaluate")
+    for index, group in enumerate(groups if isinstance(groups, list) else []):
+        benchmarks = group.get("benchmarks") if isinstance(group, dict) else None
+        sources += [("evaluate", index, "benchmarks", number) for number in range(len(benchmarks) if isinstance(benchmarks, list) else 0)]
+    data = copy.deepcopy(document.data)
+    for path in sources:
+        source = inside(data, path)
+        if isinstance(source, dict) and isinstance(source.get("file"), str):
+            found = catalogue.find_path(source["file"], os.path.dirname(document.value_place((*path, "file")).file))
+            source["file"] = source["file"] if found is None else str(found)
+    return replace(document, data=data)
+
+
+def known_set(
+    suite: Suite, document: Document, source: str | dict[str, Any], path: tuple[str | int, ...]
+) -> tuple[catalogue.ProblemSet | None, Lines]:
     """The set, or the fault that tells why there is none."""
     if isinstance(source, dict) and len(source) == 1 and "file" not in source:
         (name,) = source
         if name in catalogue.names("problems") or isinstance(source[name], dict):
-            return None, iter([document.fault(path, f"options of a problem set ({name}: …) are not yet known in this version. Name a set of the catalogue, or write its file out.")])
+            return None, iter(
+                [
+                    document.fault(
+                        path,
+                        f"options of a problem set ({name}: …) are not yet known in this version. Name a set of the catalogue, "
+                        "or write its file out.",
+                    )
+                ]
+            )
     try:
         return problem_set(source, os.path.dirname(document.value_place(path).file)), iter(())
     except catalogue.Unknown:
@@ -170,7 +217,9 @@ def problems(suite: Suite, document: Document) -> Lines:
     take = suite.train.problems.take
     available = found.count if take == "all" else min(take, found.count or take)
     if found.count is not None and isinstance(take, int) and take > found.count:
-        yield document.fault(("train", "problems", "take"), f"{take} problems are more than the {found.count} of {found.name}. Take fewer, or write all.")
+        yield document.fault(
+            ("train", "problems", "take"), f"{take} problems are more than the {found.count} of {found.name}. Take fewer, or write all."
+        )
     counts = [(suite.train.rounds.problems, ("train", "rounds", "problems"))]
     for wanted, place in counts:
         if isinstance(wanted, int) and available is not None and wanted > available:
@@ -178,7 +227,9 @@ def problems(suite: Suite, document: Document) -> Lines:
     for row in suite.rows:
         if not found.solution and any(term.reads.needs_solution for term in row.method.terms.values()):
             yield document.fault(
-                row.place, f"row {row.label!r} lets the teacher read solutions ({row.method.reads!r}), but {found.name} has none. Train on problems with solutions, or choose a method that reads none."
+                row.place,
+                f"row {row.label!r} lets the teacher read solutions ({row.method.reads!r}), but {found.name} has none. "
+                "Train on problems with solutions, or choose a method that reads none.",
             )
 
 
@@ -193,12 +244,14 @@ def data(suite: Suite, document: Document) -> Lines:
             if own != shared:
                 yield document.fault(
                     override_place(document, row, section),
-                    f"row {row.label!r} would train on other data than its neighbours (train.{section}), and no column tells. Make it a suite of its own: `like: {os.path.basename(suite.path)}` with this change.",
+                    f"row {row.label!r} would train on other data than its neighbours (train.{section}), and no column tells. "
+                    f"Make it a suite of its own: `like: {os.path.basename(suite.path)}` with this change.",
                 )
         if met(row.train) != met(suite.train):
             yield document.fault(
                 override_place(document, row, "rounds"),
-                f"row {row.label!r} would meet {met(row.train)} problems where its neighbours meet {met(suite.train)}. Keep count × problems equal, use `count: until-budget`, or make it a suite of its own with `like:`.",
+                f"row {row.label!r} would meet {met(row.train)} problems where its neighbours meet {met(suite.train)}. "
+                "Keep count × problems equal, use `count: until-budget`, or make it a suite of its own with `like:`.",
             )
 
 
@@ -213,7 +266,10 @@ def met(train: Train) -> str:
 def override_place(document: Document, row: RowSpec, section: str) -> tuple[str | int, ...]:
     """Where the row says something about a section of `train`; the row itself where that cannot be told."""
     place = row.place
-    candidates = [(*place, "train", section), *((*place, *("grid",) * in_grid, *([path] if isinstance(path, str) else path)) for path in row.overrides for in_grid in (0, 1))]
+    candidates = [
+        (*place, "train", section),
+        *((*place, *("grid",) * in_grid, *([path] if isinstance(path, str) else path)) for path in row.overrides for in_grid in (0, 1)),
+    ]
     for candidate in candidates:
         last = str(candidate[-1]).removeprefix("train.")
         if candidate in document.marks and last.partition(".")[0] == section:
@@ -240,7 +296,9 @@ def rows(suite: Suite, document: Document) -> Lines:
         for name, pair in suite.pairs.items():
             if pair.teacher is None and any(asks_pair(term) for term in row.method.terms.values()):
                 yield document.fault(
-                    row.place, f"row {row.label!r} needs the pair's teacher, but pairs.{name} has none. Add `teacher:` to that pair, or choose methods of self-distillation (teacher: Frozen)."
+                    row.place,
+                    f"row {row.label!r} needs the pair's teacher, but pairs.{name} has none. Add `teacher:` to that pair, "
+                    "or choose methods of self-distillation (teacher: Frozen).",
                 )
         for name, term in row.method.terms.items():
             for act in term.writer.acts(term.reads.needs_attempt):
@@ -249,7 +307,11 @@ def rows(suite: Suite, document: Document) -> Lines:
                     SamplingSpec.model_validate(asked.model_dump() | term.writer.overrides())
                 except ValidationError as fault:
                     first = fault.errors()[0]
-                    yield document.fault(row.place, f"row {row.label!r}, term {name}: the writer's {dotted(first['loc'])} = {first['input']} cannot be sampled with: {first['msg'].lower()}. Correct the override.")
+                    yield document.fault(
+                        row.place,
+                        f"row {row.label!r}, term {name}: the writer's {dotted(first['loc'])} = {first['input']} cannot be sampled with: "
+                        f"{first['msg'].lower()}. Correct the override.",
+                    )
                     break
 
 
@@ -259,7 +321,11 @@ def rows(suite: Suite, document: Document) -> Lines:
 def sampling(suite: Suite, document: Document) -> Lines:
     for role in ("student", "teacher"):
         path = ("train", "sampling", role)
-        if isinstance(suite.train.sampling, RoleSampling) and document.own(path) and not any(written_by(row.method, role) for row in suite.rows):
+        if (
+            isinstance(suite.train.sampling, RoleSampling)
+            and document.own(path)
+            and not any(written_by(row.method, role) for row in suite.rows)
+        ):
             remedy = "Add a row in which it does, or say sampling once, without roles."
             yield document.fault(path, f"in no row does the {role} write, so this takes effect nowhere. {remedy}", at_key=True)
 
@@ -270,9 +336,16 @@ def limits(suite: Suite, document: Document) -> Lines:
     own = suite.train.limits
     if own.teacher_prompt is not None and document.own(path):
         if not any(term.reads != Plain() for term in terms):
-            yield document.fault(path, "in no row does the teacher read more than the problem, so this takes effect nowhere. Take it away; `prompt` holds for both.", at_key=True)
+            yield document.fault(
+                path,
+                "in no row does the teacher read more than the problem, so this takes effect nowhere. Take it away; "
+                "`prompt` holds for both.",
+                at_key=True,
+            )
         elif own.teacher_prompt < own.prompt:
-            yield document.fault(path, f"{own.teacher_prompt} is less than prompt ({own.prompt}), but the teacher reads the problem and more. Give it room.")
+            yield document.fault(
+                path, f"{own.teacher_prompt} is less than prompt ({own.prompt}), but the teacher reads the problem and more. Give it room."
+            )
     path = ("train", "limits", "solution")
     if own.solution is not None and document.own(path) and not any(term.reads.needs_solution for term in terms):
         yield document.fault(path, "in no row does anybody read a solution, so this takes effect nowhere. Take it away.", at_key=True)
@@ -282,15 +355,33 @@ def optim(suite: Suite, document: Document) -> Lines:
     settings = suite.train.optim
     for index, beta in enumerate(settings.betas):
         if beta >= 1:
-            yield document.fault(("train", "optim", "betas", index), f"a beta of {beta} never forgets, and AdamW divides by 1 − β. Give a value below 1.")
+            yield document.fault(
+                ("train", "optim", "betas", index), f"a beta of {beta} never forgets, and AdamW divides by 1 − β. Give a value below 1."
+            )
     lora = suite.train.lora
     if lora is not None and isinstance(lora.targets, list):
         path = ("train", "lora", "targets")
         if not lora.targets:
-            yield document.fault(path, "an empty list adapts nothing. Write all-linear, name modules (q_proj, v_proj), or `lora: null` for full fine-tuning.")
+            yield document.fault(
+                path, "an empty list adapts nothing. Write all-linear, name modules (q_proj, v_proj), or `lora: null` for full fine-tuning."
+            )
         yield from repeated(document, path, lora.targets, "a module is adapted once")
     if lora is not None and lora.dropout >= 1:
         yield document.fault(("train", "lora", "dropout"), "a dropout of 1 leaves nothing to train. Give a value below 1.")
+
+
+def batches(suite: Suite, document: Document) -> Lines:
+    for row in suite.rows:
+        given = each_round(suite, row)
+        batch = row.train.optim.batch
+        if given is not None and given < batch:
+            own = override_place(document, row, "optim")
+            place = ("train", "optim", "batch") if own == row.place else own
+            yield document.fault(
+                place,
+                f"row {row.label!r} gets {given} trajectories a round, so a batch of {batch} is never full. "
+                "Lower the batch, or raise rounds.problems or n.",
+            )
 
 
 # --- budgets ---------------------------------------------------------------------------------------------------------
@@ -311,22 +402,37 @@ def budgets(suite: Suite, document: Document) -> Lines:
     for name, budget in suite.budgets.items():
         path = ("budgets", name)
         if not budget.limits:
-            yield document.fault(path, "a budget without a limit ends nothing. Give at least one, for example {updates: 100} or {student_written: 60_000_000}.")
+            yield document.fault(
+                path,
+                "a budget without a limit ends nothing. Give at least one, for example {updates: 100} or {student_written: 60_000_000}.",
+            )
             continue
         for row in suite.rows:
             if not any(grows(meter, row.method) for meter in budget.limits):
                 stuck = " and ".join(budget.limits)
                 if row.train.rounds.count == "until-budget":
-                    yield document.fault(path, f"row {row.label!r} would never end: in it {stuck} never grows, and rounds go on until the budget is spent. Add a limit that grows, for example updates.")
+                    yield document.fault(
+                        path,
+                        f"row {row.label!r} would never end: in it {stuck} never grows, and rounds go on until the budget is spent. "
+                        "Add a limit that grows, for example updates.",
+                    )
                 else:
-                    yield document.fault(path, f"row {row.label!r} never spends from this budget: in it {stuck} never grows, so warm-up and decay would stand still. Add a limit that grows, for example updates.")
+                    yield document.fault(
+                        path,
+                        f"row {row.label!r} never spends from this budget: in it {stuck} never grows, "
+                        "so warm-up and decay would stand still. Add a limit that grows, for example updates.",
+                    )
         if document.own(path):
             yield from beyond_reach(suite, document, name, budget)
     seen: dict[tuple, str] = {}
     for name, budget in suite.budgets.items():
         limits = tuple(sorted(budget.limits.items()))
         if limits and limits in seen:
-            yield document.fault(("budgets", name), f"says what {seen[limits]!r} says already. Every row would run twice for nothing; take one away.", at_key=True)
+            yield document.fault(
+                ("budgets", name),
+                f"says what {seen[limits]!r} says already. Every row would run twice for nothing; take one away.",
+                at_key=True,
+            )
         seen[limits] = name
 
 
@@ -342,7 +448,8 @@ def beyond_reach(suite: Suite, document: Document, name: str, budget: Budget) ->
             rounds = suite.train.rounds
             yield document.fault(
                 ("budgets", name, meter),
-                f"{limit:g} {meter} are never reached: rounds (count {rounds.count}, problems {rounds.problems}) end after {best:g}. Raise rounds.count, write `count: until-budget`, or lower this limit.",
+                f"{limit:g} {meter} are never reached: rounds (count {rounds.count}, problems {rounds.problems}) end after {best:g}. "
+                "Raise rounds.count, write `count: until-budget`, or lower this limit.",
             )
 
 
@@ -353,23 +460,35 @@ def most(suite: Suite, row: RowSpec, meter: str) -> float | None:
         return None
     if meter == "rounds":
         return rounds.count
-    train = row.train
+    if meter == "updates":
+        given = each_round(suite, row)
+        return None if given is None else rounds.count * math.ceil(given / row.train.optim.batch)
+    if rounds.problems == "all":
+        return rounds.count
+    found = available(suite, row)
+    return None if found is None else rounds.count * rounds.problems / found
+
+
+def available(suite: Suite, row: RowSpec) -> int | None:
+    """How many problems there are to train on, or None where only loading tells."""
+    problems = row.train.problems
+    if isinstance(problems.take, int):
+        return problems.take
     try:
-        found = problem_set(train.problems.set, os.path.dirname(suite.path))
+        return suite.problem_set(problems.set).count
     except (ValueError, KeyError):
         return None
-    available = train.problems.take if isinstance(train.problems.take, int) else found.count
-    if meter == "epochs":
-        if rounds.problems == "all":
-            return rounds.count
-        return None if available is None else rounds.count * rounds.problems / available
-    each_round = available if rounds.problems == "all" else rounds.problems
-    if each_round is None:
+
+
+def each_round(suite: Suite, row: RowSpec) -> int | None:
+    """The most trajectories of the main term that a round of this row gives, or None where only running tells."""
+    rounds, method = row.train.rounds, row.method
+    asked = available(suite, row) if rounds.problems == "all" else rounds.problems
+    if asked is None:
         return None
-    writer = row.method.writer
-    acts = writer.acts(row.method.reads.needs_attempt)
-    n = max(int(writer.overrides().get("n", train.sampling_of(act.by).n)) for act in acts)
-    return rounds.count * math.ceil(each_round * n / train.optim.batch)
+    own = method.writer.overrides().get("n")
+    writers = [act.by for act in method.writer.acts(method.reads.needs_attempt)]
+    return asked * int(own if own is not None else max(row.train.sampling_of(who).n for who in writers))
 
 
 # --- exams and report ------------------------------------------------------------------------------------------------
@@ -392,25 +511,41 @@ def exams(suite: Suite, document: Document) -> Lines:
             sampling = group.sampling
             if group.protocol is not None:
                 protocol = catalogue.protocol(group.protocol)
-                sampling = protocol.for_domain(found.domain)
+                by_domain = protocol.for_domain(found.domain)
+                sampling = None if by_domain is None else SamplingSpec(**vars(by_domain))
                 if sampling is None:
-                    yield document.fault(path, f"{found.name} is of domain {found.domain}, for which protocol {protocol.name} says nothing (it knows {', '.join(protocol.sampling)}). Choose another, or write `sampling`.")
+                    yield document.fault(
+                        path,
+                        f"{found.name} is of domain {found.domain}, for which protocol {protocol.name} says nothing (it knows "
+                        f"{', '.join(protocol.sampling)}). Choose another, or write `sampling`.",
+                    )
             if sampling is None:
                 continue
             key = (found.name, sampling.model_dump_json())
             if key in sat:
-                yield document.fault(path, f"{found.name} is sat in the same way already, at {dotted(sat[key])}. Take one away; `at` takes several fractions.")
+                yield document.fault(
+                    path,
+                    f"{found.name} is sat in the same way already, at {dotted(sat[key])}. Take one away; `at` takes several fractions.",
+                )
             sat.setdefault(key, path)
             yield from metrics(document, place, group, found.name, sampling.n)
 
 
 def how_sat(document: Document, place: tuple[str | int, ...], group: EvalGroup) -> Lines:
     if group.protocol is None and group.sampling is None:
-        yield document.fault(place, f"says not how its exams are sat. Name a protocol ({', '.join(catalogue.names('protocols'))}) or write every field of `sampling`.")
+        yield document.fault(
+            place,
+            f"says not how its exams are sat. Name a protocol ({', '.join(catalogue.names('protocols'))}) or write every field of "
+            "`sampling`.",
+        )
     elif group.protocol is not None and group.sampling is not None:
-        yield document.fault((*place, "sampling"), f"says how exams are sat twice: protocol {group.protocol} and this. Keep one.", at_key=True)
+        yield document.fault(
+            (*place, "sampling"), f"says how exams are sat twice: protocol {group.protocol} and this. Keep one.", at_key=True
+        )
     if group.protocol is not None and group.protocol not in catalogue.names("protocols"):
-        yield document.fault((*place, "protocol"), f"there is no protocol {group.protocol!r}.{did_you_mean(group.protocol, catalogue.names('protocols'))}")
+        yield document.fault(
+            (*place, "protocol"), f"there is no protocol {group.protocol!r}.{did_you_mean(group.protocol, catalogue.names('protocols'))}"
+        )
     if group.metrics is not None and not group.metrics:
         yield document.fault((*place, "metrics"), "an empty list measures nothing. Leave it out for avg@n and pass@n, or name some.")
 
@@ -459,6 +594,7 @@ def report(suite: Suite, document: Document) -> Lines:
     over = list(samples) if wanted.primary.over == "all" else wanted.primary.over
     if not over:
         yield document.fault((*path, "over"), "an empty list has no score. Write all, or name exams of `evaluate`.")
+    yield from repeated(document, (*path, "over"), over, "an exam counts once")
     for index, exam in enumerate(over):
         at = (*path, "over") if wanted.primary.over == "all" else (*path, "over", index)
         if exam not in samples:

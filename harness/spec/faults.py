@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from harness.document import Document, did_you_mean, dotted
 from harness.records import Fault
-from harness.spec.document import Document, did_you_mean, dotted
 from harness.spec.parts import members, spelled
 
 SHOWN = 5
@@ -30,7 +30,12 @@ EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping of fields",
 }
-RELATIONS = {"greater_than": ("gt", "above"), "greater_than_equal": ("ge", "at least"), "less_than": ("lt", "below"), "less_than_equal": ("le", "at most")}
+RELATIONS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "at most"),
+}
 
 
 class Faults(list[str]):
@@ -46,9 +51,7 @@ class Faults(list[str]):
 
 def translate(error: ValidationError, document: Document, root: type[BaseModel], base: tuple[str | int, ...] = ()) -> list[str]:
     """Pydantic's errors in the words of the file. `base` is where the validated data stands in the document."""
-    data: Any = document.data
-    for part in base:
-        data = data[part]
+    data = inside(document.data, base)
     by_path: dict[tuple[str | int, ...], list[dict[str, Any]]] = {}
     for each in error.errors(include_url=False):
         path = real_path(each["loc"], data, each["type"])
@@ -62,7 +65,11 @@ def translate(error: ValidationError, document: Document, root: type[BaseModel],
             lines.append(document.fault(full, unknown_key(full, path, data, root), at_key=True))
         elif first["type"] == "missing":
             around = dotted(full[:-1])
-            lines.append(document.fault(full, f"is missing: {around or 'a suite'} says it, for nothing stands in for it. Add `{full[-1]}:`.", at_key=True))
+            lines.append(
+                document.fault(
+                    full, f"is missing: {around or 'a suite'} says it, for nothing stands in for it. Add `{full[-1]}:`.", at_key=True
+                )
+            )
         else:
             lines.append(document.fault(full, wrong_value(found)))
     return lines
@@ -73,9 +80,9 @@ def real_path(loc: tuple[str | int, ...], data: Any, kind: str) -> tuple[str | i
     path: list[str | int] = []
     here = data
     for index, part in enumerate(loc):
-        if isinstance(here, dict) and part in here or isinstance(here, list) and isinstance(part, int) and part < len(here):
+        if (below := inside(here, (part,))) is not None or (isinstance(here, dict) and part in here):
             path.append(part)
-            here = here[part]
+            here = below
         elif kind == "missing" and index == len(loc) - 1:
             path.append(part)
     return tuple(path)
@@ -91,7 +98,7 @@ def unknown_key(full: tuple[str | int, ...], path: tuple[str | int, ...], data: 
 
 def fields_at(hint: Any, path: tuple[str | int, ...], data: Any) -> list[str]:
     """The keys that may stand at a path, by the annotations of the models."""
-    here = [each for each in members(hint)]
+    here = list(members(hint))
     for part in path:
         below: list[Any] = []
         for each in here:
@@ -101,11 +108,20 @@ def fields_at(hint: Any, path: tuple[str | int, ...], data: Any) -> list[str]:
             elif typing.get_origin(each) in (dict, list):
                 below += members(typing.get_args(each)[-1])
         here = below
-        inside = isinstance(data, dict) and part in data or isinstance(data, list) and isinstance(part, int)
-        data = data[part] if inside else None
+    data = inside(data, path)
     found = [each for each in here if isinstance(each, type) and issubclass(each, BaseModel)]
     touched = [each for each in found if isinstance(data, dict) and data.keys() & each.model_fields.keys()]
     return [name for each in touched or found for name in each.model_fields]
+
+
+def inside(data: Any, path: tuple[str | int, ...]) -> Any:
+    """What stands at the path, or None."""
+    for part in path:
+        if isinstance(data, dict):
+            data = data.get(part)
+        else:
+            data = data[part] if isinstance(data, list) and isinstance(part, int) and part < len(data) else None
+    return data
 
 
 def wrong_value(found: list[dict[str, Any]]) -> str:
@@ -131,5 +147,3 @@ def wrong_value(found: list[dict[str, Any]]) -> str:
             wants.append(each["msg"].removeprefix("Value error, ").removeprefix("expected "))
     hint = did_you_mean(value, words).partition(" Known:")[0] if isinstance(value, str) and words else ""
     return f"{spelled(value)} does not fit: expected {' or '.join(dict.fromkeys(wants))}.{hint}"
-
-

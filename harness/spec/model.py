@@ -68,7 +68,7 @@ class SamplingSpec(Section):
 
     temperature: PositiveFloat
     top_p: Annotated[float, Field(gt=0.0, le=1.0)]
-    top_k: Annotated[int, Field(ge=-1)]
+    top_k: Literal[-1] | PositiveInt
     max_tokens: PositiveInt
     n: PositiveInt = 1
 
@@ -172,7 +172,8 @@ class Train(Section):
     lora: Lora | None
     format: Format = Format()
 
-    def sampling_of(self, role: Literal["student", "teacher"]) -> SamplingSpec:
+    def sampling_of(self, role: str) -> SamplingSpec:
+        """How the student, or the teacher, is asked to write."""
         return getattr(self.sampling, role) if isinstance(self.sampling, RoleSampling) else self.sampling
 
 
@@ -197,7 +198,12 @@ class Budget(Section):
         return {meter: value for meter in METERS if (value := getattr(self, meter)) is not None}
 
 
-AT = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^(?!0+(\.0+)?%)(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%$"}]}
+AT = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        {"type": "string", "pattern": r"^(?!0+(\.0+)?%)(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%$"},
+    ]
+}
 
 
 class EvalGroup(Section):
@@ -207,7 +213,7 @@ class EvalGroup(Section):
     protocol: str | None = None
     sampling: SamplingSpec | None = None
     metrics: list[str] | None = None
-    at: list[Annotated[float, Field(gt=0.0, le=1.0), BeforeValidator(percent), WithJsonSchema(AT)]] = [1.0]
+    at: list[Annotated[float, Field(gt=0.0, le=1.0), BeforeValidator(percent), WithJsonSchema(AT)]] = Field(default=[1.0], min_length=1)
 
 
 class Primary(Section):

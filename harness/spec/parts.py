@@ -13,7 +13,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Union
 
-from harness.spec.document import did_you_mean
+from harness.document import did_you_mean
 
 Where = tuple[str | int, ...]
 
@@ -86,7 +86,11 @@ def part(value: Any, hint: Any, known: dict[str, type], current: Any, path: Wher
     named = [key for key in value if key[:1].isupper()]
     if named:
         if len(value) > 1:
-            raise Misfit((*path, named[0]), f"a part is written alone, as {{{named[0]}: {{field: value}}}}. Move the other keys into it.", at_key=True)
+            raise Misfit(
+                (*path, named[0]),
+                f"a part is written alone, as {{{named[0]}: {{field: value}}}}. Move the other keys into it.",
+                at_key=True,
+            )
         name, fields = named[0], value[named[0]]
         if name not in known:
             raise Misfit((*path, name), f"there is no part {name!r} here.{did_you_mean(name, known)}", at_key=True)
@@ -115,7 +119,11 @@ def construct(kind: type, given: dict[str, Any], path: Where) -> Any:
         if name not in values and each.init and each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
     ]
     if missing:
-        raise Misfit(path, f"{kind.__name__} has no default for {', '.join(missing)}. Say {', '.join(f'{name}: {expected(fields[name])}' for name in missing)}.")
+        raise Misfit(
+            path,
+            f"{kind.__name__} has no default for {', '.join(missing)}. Say "
+            f"{', '.join(f'{name}: {expected(fields[name])}' for name in missing)}.",
+        )
     return called(lambda: kind(**values), path)
 
 
@@ -176,7 +184,7 @@ def items(value: list, arguments: tuple[Any, ...], path: Where) -> tuple:
 def entries(value: dict, hint: Any, current: Mapping[str, Any], path: Where) -> Mapping[str, Any]:
     """Entries by the method's own names (`also`): null takes one away, fields change one, a part by name adds one."""
     result = dict(current)
-    (kind,) = [each for each in members(hint) if dataclasses.is_dataclass(each)] or [None]
+    kind = next(iter(kinds(hint).values()), None)
     for name, given in value.items():
         below = (*path, name)
         if given is None:
@@ -188,7 +196,11 @@ def entries(value: dict, hint: Any, current: Mapping[str, Any], path: Where) -> 
         elif kind is not None and isinstance(given, dict) and "loss" in given:
             result[name] = construct(kind, given, below)
         else:
-            raise Misfit(below, f"there is no {name!r} whose fields could be changed.{did_you_mean(name, result)} A new one says at least its loss.", at_key=True)
+            raise Misfit(
+                below,
+                f"there is no {name!r} whose fields could be changed.{did_you_mean(name, result)} A new one says at least its loss.",
+                at_key=True,
+            )
     return types.MappingProxyType(result)
 
 

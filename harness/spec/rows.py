@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.spec.document import Document, did_you_mean, dotted, merge
+from harness.document import Document, did_you_mean, dotted, merge
 from harness.spec.faults import Faults, fields_at, translate
 from harness.spec.model import Train
 from harness.spec.parts import Misfit, build, hints, spelled, written
@@ -66,8 +66,9 @@ def differences(base: dict[str, Any], other: dict[str, Any], path: tuple[str, ..
         before = base.get(key)
         if value == before:
             continue
-        together = isinstance(value, dict) and isinstance(before, dict) and value.keys() == before.keys() and (*path, key) != ("optim", "schedule")
-        found[key] = differences(before, value, (*path, key)) if together else value
+        found[key] = value
+        if isinstance(value, dict) and isinstance(before, dict) and value.keys() == before.keys() and (*path, key) != ("optim", "schedule"):
+            found[key] = differences(before, value, (*path, key))
     return found
 
 
@@ -106,7 +107,11 @@ def resolve_rows(document: Document, train: Train, faults: Faults) -> tuple[RowS
             key = row.label.casefold()
             if key in labels:
                 faults.append(
-                    document.fault(place, f"there is a row {row.label!r} already, at {labels[key]}. Give one of them a `label` of its own; capitals alone do not tell files apart.")
+                    document.fault(
+                        place,
+                        f"there is a row {row.label!r} already, at {labels[key]}. Give one of them a `label` of its own; "
+                        "capitals alone do not tell files apart.",
+                    )
                 )
                 continue
             labels[key] = dotted(place)
@@ -120,12 +125,16 @@ def rows_of(document: Document, place: Where, entry: dict[str, Any], train: Trai
     at_name = (*place, "method") if (*place, "method") in document.marks else place
     if "method" not in entry:
         faults.append(document.fault(place, f"a row names its method: {{method: trd, …}}.{did_you_mean('', METHODS)}"))
-    elif not isinstance(name, str) or name not in METHODS:
+    elif not (isinstance(name, str) and name in METHODS):
         faults.append(document.fault(at_name, f"there is no method {spelled(name)!r}.{did_you_mean(name, METHODS)}"))
     label = entry.get("label", name)
     if "label" in entry and not (isinstance(label, str) and LABEL.match(label) and label.casefold() not in RESERVED):
         faults.append(
-            document.fault((*place, "label"), f"{spelled(label)!r} cannot name a row: labels become file names, and {', '.join(RESERVED)} are taken. Use letters, digits and ._+@=,()[]- only.")
+            document.fault(
+                (*place, "label"),
+                f"{spelled(label)!r} cannot name a row: labels become file names, and {', '.join(RESERVED)} are taken. Use letters, "
+                "digits and ._+@=,()[]- only.",
+            )
         )
     for key in entry:
         if key not in KEYS and "." not in key:
@@ -133,8 +142,7 @@ def rows_of(document: Document, place: Where, entry: dict[str, Any], train: Trai
             faults.append(document.fault((*place, key), f"a row has no key {key!r}.{remedy}", at_key=True))
     if len(faults) > before:
         return []
-    method = METHODS[name]
-    base = Overrides(document, place, method, train, faults)
+    base = Overrides(document, place, METHODS[str(name)], train, faults)
     fixed = base.written_in(entry)
     sweeps = base.grid(entry)
     base.refuse_twice(fixed, sweeps)
@@ -142,10 +150,7 @@ def rows_of(document: Document, place: Where, entry: dict[str, Any], train: Trai
         return []
     rows = []
     for point in itertools.product(*sweeps):
-        known = len(faults)
-        row = base.row(label, [*fixed, *point])
-        if row is None and point and len(faults) > known + 2:
-            break
+        row = base.row(str(label), [*fixed, *point])
         rows += [row] if row else []
     return rows
 
@@ -206,13 +211,12 @@ class Overrides:
         return sweeps
 
     def path_of(self, key: str, place: Where) -> tuple[str, ...] | None:
-        path = tuple(key.split("."))
-        if path[0] == "train" and len(path) > 1:
-            path = path[1:]
-        if path[0] not in (*ANSWERS, *TRAIN) or "" in path:
-            self.wrong(place, f"{key!r} names no field of the method or of train: there is no {path[0]!r}.{did_you_mean(path[0], (*ANSWERS, *TRAIN))}", at_key=True)
+        first, *others = key.removeprefix("train.").split(".")
+        if first not in (*ANSWERS, *TRAIN) or "" in others:
+            hint = did_you_mean(first, (*ANSWERS, *TRAIN))
+            self.wrong(place, f"{key!r} names no field of the method or of train: there is no {first!r}.{hint}", at_key=True)
             return None
-        return path
+        return (first, *others)
 
     def refuse_twice(self, fixed: list[Override], sweeps: list[list[Override]]) -> None:
         seen: dict[tuple[str, ...], Where] = {}
@@ -220,7 +224,11 @@ class Overrides:
             for path, _ in override.leaves:
                 for other, place in seen.items():
                     if place != override.place and (path[: len(other)] == other or other[: len(path)] == path):
-                        self.wrong(override.place, f"{'.'.join(path)} is set twice in this row, also at {dotted(place)}. Keep one of them.", at_key=True)
+                        self.wrong(
+                            override.place,
+                            f"{'.'.join(path)} is set twice in this row, also at {dotted(place)}. Keep one of them.",
+                            at_key=True,
+                        )
                 seen[path] = override.place
 
     def row(self, label: str, overrides: list[Override]) -> RowSpec | None:
@@ -229,7 +237,11 @@ class Overrides:
             for override in [each for each in overrides if each.of_method]:
                 changed = self.answer(method, override)
                 if changed == method and not override.swept:
-                    raise Misfit(override.place, f"{'.'.join(override.path)} is what {method.name} says anyway, so this changes nothing. Take it away.", at_key=True)
+                    raise Misfit(
+                        override.place,
+                        f"{'.'.join(override.path)} is what {method.name} says anyway, so this changes nothing. Take it away.",
+                        at_key=True,
+                    )
                 method = changed
             train = self.settings([each for each in overrides if not each.of_method])
         except Misfit as fault:
@@ -241,7 +253,11 @@ class Overrides:
         point = ",".join(f"{'.'.join(each.path)}={spelled(each.value)}" for each in swept)
         label = f"{label}[{point}]" if point else label
         if not LABEL.match(label):
-            self.wrong((*self.place, "grid"), f"the label {label!r} would not be a safe file name. Write this row out with a `label` of its own.", at_key=True)
+            self.wrong(
+                (*self.place, "grid"),
+                f"the label {label!r} would not be a safe file name. Write this row out with a `label` of its own.",
+                at_key=True,
+            )
             return None
         said = {".".join(path): spelled(value) for each in overrides for path, value in each.leaves}
         return RowSpec(label, method, train, said, self.place)
@@ -278,7 +294,11 @@ class Overrides:
             for part in reversed(outer):
                 value = {part: value}
             full = ("train", *override.path)
-            own = {(*full, *path[len(override.place) :]): mark for path, mark in document.marks.items() if path[: len(override.place)] == override.place}
+            own = {
+                (*full, *path[len(override.place) :]): mark
+                for path, mark in document.marks.items()
+                if path[: len(override.place)] == override.place
+            }
             data, marks = merge(data, marks, {"train": value}, own)
         try:
             return Train.model_validate(data["train"])
@@ -294,10 +314,19 @@ class Overrides:
         for index, part in enumerate(override.path):
             known = fields_at(Train, override.path[:index], self.document.data["train"])
             if isinstance(here, dict) and part not in here and part not in known and known:
-                raise Misfit(override.place, f"{'.'.join(override.path)} names no field of train: {'.'.join(override.path[:index])} has no {part!r}.{did_you_mean(part, known)}", at_key=True)
+                raise Misfit(
+                    override.place,
+                    f"{'.'.join(override.path)} names no field of train: {'.'.join(override.path[:index])} has no "
+                    f"{part!r}.{did_you_mean(part, known)}",
+                    at_key=True,
+                )
             if not isinstance(here, dict):
                 said = ".".join(override.path[:index])
-                raise Misfit(override.place, f"{'.'.join(override.path)}: {said} is {spelled(here)} in train and has no fields to change. Set {said} itself.", at_key=True)
+                raise Misfit(
+                    override.place,
+                    f"{'.'.join(override.path)}: {said} is {spelled(here)} in train and has no fields to change. Set {said} itself.",
+                    at_key=True,
+                )
             if part not in here:
                 break
             here = here[part]

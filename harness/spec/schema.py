@@ -19,7 +19,20 @@ from methods import METHODS
 from methods.method import Method, Term
 
 # Sections that a suite with `like` may leave incomplete.
-MERGED = ("Seeds", "Report", "Primary", "Train", "ProblemsSpec", "SamplingSpec", "RoleSampling", "Limits", "Format", "Rounds", "Optim", "Lora")
+MERGED = (
+    "Seeds",
+    "Report",
+    "Primary",
+    "Train",
+    "ProblemsSpec",
+    "SamplingSpec",
+    "RoleSampling",
+    "Limits",
+    "Format",
+    "Rounds",
+    "Optim",
+    "Lora",
+)
 
 
 def schema() -> dict[str, Any]:
@@ -34,14 +47,20 @@ def schema() -> dict[str, Any]:
     properties["suite"] = {"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "description": "The suite's name; it becomes a folder."}
     properties["like"] = {"type": "string", "description": "A suite file, beside this one, that this one overrides."}
     properties["methods"] = {"type": "array", "minItems": 1, "items": {"anyOf": [{"enum": sorted(METHODS)}, ref("Row")]}}
-    inherited = {key: {"anyOf": [partial_refs(value), {"type": "null"}]} for key, value in properties.items() if key not in ("suite", "like")}
+    inherited = {
+        key: {"anyOf": [partial_refs(value), {"type": "null"}]} for key, value in properties.items() if key not in ("suite", "like")
+    }
     inherited |= {key: {"type": "null", "description": "Cleared; not yet known in this version."} for key in LATER[""]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A suite of opd-harness",
         "type": "object",
         "if": {"required": ["like"], "properties": {"like": {"type": "string"}}},
-        "then": {"required": ["suite"], "properties": {"suite": properties["suite"], "like": properties["like"], **inherited}, "additionalProperties": False},
+        "then": {
+            "required": ["suite"],
+            "properties": {"suite": properties["suite"], "like": properties["like"], **inherited},
+            "additionalProperties": False,
+        },
         "else": {"required": whole["required"], "properties": properties, "additionalProperties": False},
         "$defs": defs,
     }
@@ -113,7 +132,11 @@ def part_kinds(hint: Any) -> list[type]:
 
 
 def fields_of(kind: type) -> dict[str, Any]:
-    described = {"type": "object", "properties": {name: value_of(hint) for name, hint in hints(kind).items()}, "additionalProperties": False}
+    described = {
+        "type": "object",
+        "properties": {name: value_of(hint) for name, hint in hints(kind).items()},
+        "additionalProperties": False,
+    }
     if kind is Term:
         return described | {"description": "A further term of the objective, or the fields of one to change."}
     text = (kind.__doc__ or "").strip().partition("\n")[0]
@@ -126,7 +149,10 @@ def value_of(hint: Any) -> dict[str, Any]:
     choices: list[dict[str, Any]] = []
     if known:
         choices.append({"enum": sorted(known)})
-        choices += [{"type": "object", "required": [name], "properties": {name: ref(f"part.{name}")}, "additionalProperties": False} for name in sorted(known)]
+        choices += [
+            {"type": "object", "required": [name], "properties": {name: ref(f"part.{name}")}, "additionalProperties": False}
+            for name in sorted(known)
+        ]
         choices += [{**ref(f"part.{name}"), "minProperties": 1} for name, kind in sorted(known.items()) if dataclasses.fields(kind)]
     for each in members(hint):
         origin = typing.get_origin(each)

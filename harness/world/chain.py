@@ -116,7 +116,9 @@ def problems(
         if name in found or chain.text in avoid:
             refused += 1
             if refused > 100 * count + 1000:
-                raise ValueError(f"only {len(found)} of {count} problems found: chains of {steps[0]} to {steps[1]} steps are too few. Allow longer ones.")
+                raise ValueError(
+                    f"only {len(found)} of {count} problems found: chains of {steps[0]} to {steps[1]} steps are too few. Allow longer ones."
+                )
             continue
         found[name] = Problem(
             id=name,

@@ -35,9 +35,10 @@ Report = Callable[[str, dict], None]
 
 
 def pretrain(recipe: Recipe, base: Path | None, out: Path, work: Path, report: Report) -> dict:
-    """Trains into the folder `out` and returns what was measured. `work` keeps the last state: the same call goes on from there, to the same bytes.
+    """Trains into the folder `out` and returns what was measured.
 
-    Raises Fault where the model still misses the recipe's gate after its last cycle.
+    `work` keeps the last state: the same call goes on from there, to the same bytes. Raises Fault where the model still misses the
+    recipe's gate after its last cycle.
     """
     with _one_thread():
         words = tokenizer.build()
@@ -54,9 +55,9 @@ def pretrain(recipe: Recipe, base: Path | None, out: Path, work: Path, report: R
                 break
             if run.finished == recipe.max_cycles:
                 raise Fault(
-                    f"pretraining: {measured:.0%} of the held-out answers are right after {run.finished} cycles ({run.updates} updates), and the gate "
-                    f"asks for {recipe.gate:.0%}. Whether a base model learns in time depends on its seed. Choose another `seed` in the recipe, "
-                    "more `steps` or `max_cycles`, or a lower `gate`."
+                    f"pretraining: {measured:.0%} of the held-out answers are right after {run.finished} cycles ({run.updates} updates), "
+                    f"and the gate asks for {recipe.gate:.0%}. Whether a base model learns in time depends on its seed. "
+                    "Choose another `seed` in the recipe, more `steps` or `max_cycles`, or a lower `gate`."
                 )
         _save(model, words, out)
         return {
@@ -73,8 +74,11 @@ def pretrain(recipe: Recipe, base: Path | None, out: Path, work: Path, report: R
 class _Run:
     """The training under way: weights, optimizers, and the counters that a checkpoint keeps."""
 
-    def __init__(self, recipe: Recipe, model: Qwen3ForCausalLM, words: PreTrainedTokenizerFast, work: Path, fingerprint: str, report: Report):
-        self.recipe, self.model, self.words, self.work, self.fingerprint, self.report = recipe, model, words, work, fingerprint, report
+    def __init__(
+        self, recipe: Recipe, model: Qwen3ForCausalLM, words: PreTrainedTokenizerFast, work: Path, fingerprint: str, report: Report
+    ) -> None:
+        self.recipe, self.model, self.words = recipe, model, words
+        self.work, self.fingerprint, self.report = work, fingerprint, report
         self.finished = 0  # cycles
         self.step = 0  # of the present cycle
         self.updates = 0  # of all cycles
@@ -122,7 +126,7 @@ class _Run:
             for name, value in kept.items():
                 kind, *rest = name.split("/")
                 if kind == "optimizer" and int(rest[0]) == index:
-                    state.setdefault(int(rest[1]), {})[rest[2]] = value
+                    state.setdefault(int(rest[1]), {})[rest[2]] = value.clone()
             optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
     def _write(self) -> None:
@@ -163,10 +167,11 @@ class _Run:
         return self.pool[1][place]
 
     def _draw(self, number: int) -> list[tuple[Tensor, Tensor]]:
-        encoded = [encode(self.words, message, response) for message, response in examples(self.recipe, number, POOL * self.recipe.batch)]
+        size = self.recipe.batch
+        encoded = [encode(self.words, message, response) for message, response in examples(self.recipe, number, POOL * size)]
         encoded.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
         order = seeds.permutation(seeds.derive("pretrain", self.recipe.seed, "order", number), POOL)
-        return [_padded(encoded[place * self.recipe.batch : (place + 1) * self.recipe.batch], self.words.pad_token_id) for place in order]
+        return [_padded(encoded[place * size : (place + 1) * size], self.words.pad_token_id) for place in order]
 
     def _of(self, cycle: int) -> int:
         return self.recipe.steps if cycle == 0 else self.recipe.cycle_steps
@@ -228,7 +233,9 @@ def _optimizers(model: Qwen3ForCausalLM, recipe: Recipe) -> list[torch.optim.Opt
     matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
     others = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]
     return [
-        torch.optim.Muon(matrices, lr=recipe.learning_rate, momentum=0.95, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(
+            matrices, lr=recipe.learning_rate, momentum=0.95, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
+        ),
         torch.optim.AdamW(others, lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=recipe.weight_decay),
     ]
 

@@ -11,8 +11,14 @@ from harness.world import chain
 from methods.parts.contexts import Material, Plain, WithAttempt, WithSolution
 
 # How two solutions by other students are shown. The methods' own words for it belong to methods/parts/contexts.py once it has them.
-PEERS = "Here are solutions by other students, which may contain mistakes:\n{first}\n---\n{second}\n\nWrite a correct solution. Problem: {problem}"
+PEERS = (
+    "Here are solutions by other students, which may contain mistakes:\n{first}\n---\n{second}\n\n"
+    "Write a correct solution. Problem: {problem}"
+)
 SLIPS = (0.0, 0.1, 0.3, 0.5)  # share of wrong steps in an attempt; the attempt's rate is drawn among these
+COUNTS = (
+    "steps", "batch", "hidden", "layers", "heads", "head_width", "feedforward", "gate_problems", "gate_samples", "cycle_steps", "max_cycles"
+)  # fmt: skip
 HINT = " YAML reads 4e-3 as text; write 4.0e-3."
 READINGS = ("plain", "rewrite", "reference", "peers")
 
@@ -62,10 +68,11 @@ class Recipe:
             if wanted is float and type(value) is int:
                 object.__setattr__(self, name, float(value))  # 1 and 1.0 are one recipe, and have one address
             elif type(value) is not wanted:
-                raise ValueError(f"recipe: {name} must be a number of type {wanted.__name__}, not {value!r}." + HINT * isinstance(value, str))
-        for name in ("steps", "batch", "hidden", "layers", "heads", "head_width", "feedforward", "gate_problems", "gate_samples", "cycle_steps"):
+                raise ValueError(
+                    f"recipe: {name} must be a number of type {wanted.__name__}, not {value!r}." + HINT * isinstance(value, str)
+                )
+        for name in COUNTS:
             self._check(name, getattr(self, name) >= 1, "at least 1")
-        self._check("max_cycles", self.max_cycles >= 1, "at least 1")
         self._check("warmup", self.warmup >= 0, "at least 0")
         for name in ("learning_rate", "clip", "initializer_range"):
             self._check(name, getattr(self, name) > 0, "greater than 0")
@@ -99,7 +106,7 @@ def read(values: dict) -> Recipe:
 
 
 def examples(recipe: Recipe, pool: int, count: int) -> list[tuple[str, str]]:
-    """Pool number `pool` of `count` training examples: (user message, response). A function of its arguments, so a resumed run sees the same."""
+    """Pool number `pool` of `count` examples (user message, response): a function of its arguments, so a resumed run sees the same."""
     rng = seeds.generator(seeds.derive("pretrain", recipe.seed, "pool", pool))
     table = chain.misconceptions(recipe.misconceptions, recipe.seed, recipe.modulo)
     return [_example(recipe, table, rng) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""The tokenizer of the small world: 384 byte-complete BPE tokens and a ChatML template. Any text can be encoded and comes back unchanged."""
+"""The tokenizer of the small world: 384 byte-complete BPE tokens and a ChatML template. Any text can be encoded, and comes back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def build() -> PreTrainedTokenizerFast:
     """The tokenizer, trained anew (0.3 s) on made-up examples; the same each time."""
     tokenizer = Tokenizer(models.BPE())
     # Digits stand alone, or "15" and "5" would share no token and every sum would be learned many times over.
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    digits, pieces = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, pieces])
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=SIZE,

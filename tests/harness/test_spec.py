@@ -1,5 +1,6 @@
 """Suites: what loads, what is refused, and where each refusal points."""
 
+import functools
 import json
 import re
 import subprocess
@@ -12,9 +13,9 @@ import pytest
 import yaml
 
 from harness import catalogue
+from harness.document import parse, read
 from harness.records import Fault
 from harness.spec import load_suite
-from harness.spec.document import parse, read
 from harness.spec.schema import schema
 from methods import METHODS
 from methods.parts.losses import Clip, ForwardKL, ReverseKL, TopK
@@ -93,93 +94,375 @@ BROKEN = [
     ("unknown-top", BASE + "trian: {}\n", "trian", "trian", ["no key 'trian'", "Did you mean 'train'?"]),
     ("later-top", BASE + "claims: []\n", "claims", "claims", ["not yet known in this version", "Leave it out"]),
     ("later-validate", BASE + "validate: {every: 10%}\n", "validate", "validate", ["not yet known in this version"]),
-    ("later-lm-eval", changed(("at: [50%", "lm_eval: [ifeval], at: [50%")), "lm_eval", "evaluate[0].lm_eval", ["not yet known in this version"]),
-    ("later-margins", changed(("controls: [trd]", "margins: {ifeval: 0.01}")), "margins", "report.margins", ["not yet known in this version"]),
+    (
+        "later-lm-eval",
+        changed(("at: [50%", "lm_eval: [ifeval], at: [50%")),
+        "lm_eval",
+        "evaluate[0].lm_eval",
+        ["not yet known in this version"],
+    ),
+    (
+        "later-margins",
+        changed(("controls: [trd]", "margins: {ifeval: 0.01}")),
+        "margins",
+        "report.margins",
+        ["not yet known in this version"],
+    ),
     ("unknown-deep", changed(("warmup: 0.1", "warm_up: 0.1")), "warm_up", "train.optim.warm_up", ["Did you mean 'warmup'?"]),
     ("unknown-sampling", changed(("top_k: 20", "topk: 20")), "topk: 20", "train.sampling.teacher.topk", ["Did you mean 'top_k'?"]),
     ("missing-deep", changed(("batch: 32, ", "")), "optim: {learning", "train.optim.batch", ["is missing", "Add `batch:`"]),
     ("missing-top", changed(("engine: transformers\n", "")), "suite: base", "engine", ["is missing"]),
-    ("wrong-engine", changed(("engine: transformers", "engine: vlm")), "vlm", "engine", ["expected transformers or vllm", "Did you mean 'vllm'?"]),
+    (
+        "wrong-engine",
+        changed(("engine: transformers", "engine: vlm")),
+        "vlm",
+        "engine",
+        ["expected transformers or vllm", "Did you mean 'vllm'?"],
+    ),
     ("text-for-number", changed(("batch: 32", "batch: many")), "many", "train.optim.batch", ["expected a whole number"]),
     ("boolean-for-number", changed(("batch: 32", "batch: true")), "true", "train.optim.batch", ["expected a whole number"]),
-    ("zero-temperature", changed(("temperature: 0.7", "temperature: 0")), "0, top_p: 0.95", "train.sampling.teacher.temperature", ["a number above 0"]),
-    ("take-word", changed(("take: 640", "take: al")), "al}", "train.problems.take", ["expected all or a whole number", "Did you mean 'all'?"]),
-    ("schedule", changed(("{linear: {floor: 0.05}}", "{lineal: {floor: 0.05}}")), "{lineal", "train.optim.schedule", ["expected constant", "linear"]),
+    (
+        "zero-temperature",
+        changed(("temperature: 0.7", "temperature: 0")),
+        "0, top_p: 0.95",
+        "train.sampling.teacher.temperature",
+        ["a number above 0"],
+    ),
+    (
+        "take-word",
+        changed(("take: 640", "take: al")),
+        "al}",
+        "train.problems.take",
+        ["expected all or a whole number", "Did you mean 'all'?"],
+    ),
+    (
+        "schedule",
+        changed(("{linear: {floor: 0.05}}", "{lineal: {floor: 0.05}}")),
+        "{lineal",
+        "train.optim.schedule",
+        ["expected constant", "linear"],
+    ),
     ("at-zero", changed(("at: [50%", "at: [0%")), "0%, 100%", "evaluate[0].at[0]", ["above 0"]),
     ("at-beyond", changed(("50%, 100%", "150%")), "150%", "evaluate[0].at[0]", ["at most 1"]),
     ("no-methods", with_rows("[]").replace("methods:\n  - []", "methods: []"), "[]", "methods", ["at least 1 entry"]),
     # --- rows
-    ("no-method", changed(("- forward_kl\n", "- forward_lk\n")), "forward_lk", "methods[0]", ["no method 'forward_lk'", "Did you mean 'forward_kl'?"]),
-    ("row-without-method", changed(("label: top128, method: reverse_kl_topk", "label: top128")), "{label: top128", "methods[2]", ["names its method"]),
+    (
+        "no-method",
+        changed(("- forward_kl\n", "- forward_lk\n")),
+        "forward_lk",
+        "methods[0]",
+        ["no method 'forward_lk'", "Did you mean 'forward_kl'?"],
+    ),
+    (
+        "row-without-method",
+        changed(("label: top128, method: reverse_kl_topk", "label: top128")),
+        "{label: top128",
+        "methods[2]",
+        ["names its method"],
+    ),
     ("row-key", changed(("loss: {support: {k: 128}}", "losses: {}")), "losses", "methods[2].losses", ["Did you mean 'loss'?"]),
-    ("row-optim", changed(("loss: {support: {k: 128}}", "optim: {batch: 8}")), "optim: {batch: 8}", "methods[2].optim", ["write `train: {optim: …}`"]),
+    (
+        "row-optim",
+        changed(("loss: {support: {k: 128}}", "optim: {batch: 8}")),
+        "optim: {batch: 8}",
+        "methods[2].optim",
+        ["write `train: {optim: …}`"],
+    ),
     ("no-field", changed(("{k: 128}", "{kk: 128}")), "kk", "methods[2].loss.support.kk", ["TopK has no field 'kk'", "Did you mean 'k'?"]),
-    ("no-part", changed(("support: {k: 128}", "divergence: ReversKL")), "ReversKL", "methods[2].loss.divergence", ["Did you mean 'ReverseKL'?"]),
-    ("part-incomplete", changed(("{k: 128}", "{TopK: {k: 128}}")), "{k: 128}", "methods[2].loss.support.TopK", ["no default for tail", "renorm"]),
-    ("part-value", changed(("support: {k: 128}", "divergence: {JSD: {teacher_mix: 0.99}}")), "{teacher_mix", "methods[2].loss.divergence.JSD", ["vanishes", "[0.05, 0.95]"]),
+    (
+        "no-part",
+        changed(("support: {k: 128}", "divergence: ReversKL")),
+        "ReversKL",
+        "methods[2].loss.divergence",
+        ["Did you mean 'ReverseKL'?"],
+    ),
+    (
+        "part-incomplete",
+        changed(("{k: 128}", "{TopK: {k: 128}}")),
+        "{k: 128}",
+        "methods[2].loss.support.TopK",
+        ["no default for tail", "renorm"],
+    ),
+    (
+        "part-value",
+        changed(("support: {k: 128}", "divergence: {JSD: {teacher_mix: 0.99}}")),
+        "{teacher_mix",
+        "methods[2].loss.divergence.JSD",
+        ["vanishes", "[0.05, 0.95]"],
+    ),
     ("field-word", changed(("{k: 128}", "{of: teachers}")), "teachers", "methods[2].loss.support.of", ["Did you mean 'teacher'?"]),
     ("field-null", changed(("{support: {k: 128}}", "null")), "null}", "methods[2].loss", ["null does not fit", "Loss or NLL"]),
     ("inert-row", changed(("{k: 128}", "{k: 32}")), "loss: {support", "methods[2].loss", ["changes nothing", "Take it away"]),
-    ("inert-dotted", changed(("loss: {support: {k: 128}}", "loss.support.k: 32")), "loss.support.k", "methods[2].loss.support.k", ["changes nothing"]),
-    ("dotted-nowhere", changed(("loss: {support: {k: 128}}", "loss.suport.k: 32")), "loss.suport.k", "methods[2].loss.suport.k", ["no field 'suport'", "Did you mean 'support'?"]),
-    ("dotted-train", changed(("loss: {support: {k: 128}}", "optim.lr: 0.1")), "optim.lr", "methods[2].optim.lr", ["names no field of train", "learning_rate"]),
-    ("train-value", changed(("loss: {support: {k: 128}}", "train: {optim: {batch: 0}}")), "0}}", "methods[2]: train.optim.batch", ["above 0"]),
-    ("no-lora", changed(("loss: {support: {k: 128}}", "lora.rank: 8")), "lora.rank", "methods[2].lora.rank", ["lora is null", "Set lora itself"]),
-    ("duplicate-label", changed(("label: top128", "label: TRD")), "{label: TRD", "methods[2]", ["row 'TRD' already, at methods[1]", "label"]),
+    (
+        "inert-dotted",
+        changed(("loss: {support: {k: 128}}", "loss.support.k: 32")),
+        "loss.support.k",
+        "methods[2].loss.support.k",
+        ["changes nothing"],
+    ),
+    (
+        "dotted-nowhere",
+        changed(("loss: {support: {k: 128}}", "loss.suport.k: 32")),
+        "loss.suport.k",
+        "methods[2].loss.suport.k",
+        ["no field 'suport'", "Did you mean 'support'?"],
+    ),
+    (
+        "dotted-train",
+        changed(("loss: {support: {k: 128}}", "optim.lr: 0.1")),
+        "optim.lr",
+        "methods[2].optim.lr",
+        ["names no field of train", "learning_rate"],
+    ),
+    (
+        "train-value",
+        changed(("loss: {support: {k: 128}}", "train: {optim: {batch: 0}}")),
+        "0}}",
+        "methods[2]: train.optim.batch",
+        ["above 0"],
+    ),
+    (
+        "no-lora",
+        changed(("loss: {support: {k: 128}}", "lora.rank: 8")),
+        "lora.rank",
+        "methods[2].lora.rank",
+        ["lora is null", "Set lora itself"],
+    ),
+    (
+        "duplicate-label",
+        changed(("label: top128", "label: TRD")),
+        "{label: TRD",
+        "methods[2]",
+        ["row 'TRD' already, at methods[1]", "label"],
+    ),
     ("unsafe-label", changed(("label: top128", "label: top/128")), "top/128", "methods[2].label", ["file names"]),
     ("reserved-label", changed(("label: top128", "label: teacher")), "teacher, method", "methods[2].label", ["are taken"]),
-    ("set-twice", changed(("loss: {support: {k: 128}}", "loss: {support: {k: 128}}, grid: {loss.support.k: [8, 16]}")), "8, 16]", "methods[2].grid.loss.support.k[0]", ["set twice"]),
-    ("grid-no-list", changed(("loss: {support: {k: 128}}", "grid: {loss.support.k: 8}")), "8}}", "methods[2].grid.loss.support.k", ["list of values"]),
-    ("grid-repeats", changed(("loss: {support: {k: 128}}", "grid: {loss.support.k: [8, 8]}")), "8]}", "methods[2].grid.loss.support.k[1]", ["twice"]),
-    ("grid-nowhere", changed(("loss: {support: {k: 128}}", "grid: {los.support.k: [8]}")), "los.support.k", "methods[2].grid.los.support.k", ["Did you mean 'loss'?"]),
-    ("teaches-nothing", changed(("loss: {support: {k: 128}}", "teacher: Frozen")), "Frozen", "methods[2].teacher", ["teaches nothing", "WithSolution"]),
+    (
+        "set-twice",
+        changed(("loss: {support: {k: 128}}", "loss: {support: {k: 128}}, grid: {loss.support.k: [8, 16]}")),
+        "8, 16]",
+        "methods[2].grid.loss.support.k[0]",
+        ["set twice"],
+    ),
+    (
+        "grid-no-list",
+        changed(("loss: {support: {k: 128}}", "grid: {loss.support.k: 8}")),
+        "8}}",
+        "methods[2].grid.loss.support.k",
+        ["list of values"],
+    ),
+    (
+        "grid-repeats",
+        changed(("loss: {support: {k: 128}}", "grid: {loss.support.k: [8, 8]}")),
+        "8]}",
+        "methods[2].grid.loss.support.k[1]",
+        ["twice"],
+    ),
+    (
+        "grid-nowhere",
+        changed(("loss: {support: {k: 128}}", "grid: {los.support.k: [8]}")),
+        "los.support.k",
+        "methods[2].grid.los.support.k",
+        ["Did you mean 'loss'?"],
+    ),
+    (
+        "teaches-nothing",
+        changed(("loss: {support: {k: 128}}", "teacher: Frozen")),
+        "Frozen",
+        "methods[2].teacher",
+        ["teaches nothing", "WithSolution"],
+    ),
     ("nobody", changed(("loss: {support: {k: 128}}", "teacher: Nobody")), "Nobody", "methods[2].teacher", ["gives no scores", "NLL()"]),
-    ("writer-sampling", changed(("loss: {support: {k: 128}}", "writer: {top_p: 1.5}")), "{label: top128", "methods[2]", ["top_p = 1.5", "less than or equal to 1"]),
-    ("other-data", changed(("loss: {support: {k: 128}}", "train: {limits: {prompt: 64}}")), "{prompt: 64}", "methods[2].train.limits", ["other data", "suite of its own", "like"]),
-    ("other-rounds", changed(("loss: {support: {k: 128}}", "rounds.problems: 32")), "32}", "methods[2].rounds.problems", ["160 problems", "320", "count × problems"]),
+    (
+        "writer-sampling",
+        changed(("loss: {support: {k: 128}}", "writer: {top_p: 1.5}")),
+        "{label: top128",
+        "methods[2]",
+        ["top_p = 1.5", "less than or equal to 1"],
+    ),
+    (
+        "other-data",
+        changed(("loss: {support: {k: 128}}", "train: {limits: {prompt: 64}}")),
+        "{prompt: 64}",
+        "methods[2].train.limits",
+        ["other data", "suite of its own", "like"],
+    ),
+    (
+        "other-rounds",
+        changed(("loss: {support: {k: 128}}", "rounds.problems: 32")),
+        "32}",
+        "methods[2].rounds.problems",
+        ["160 problems", "320", "count × problems"],
+    ),
     # --- pairs
-    ("unpinned", changed(("student: small-world/student", "student: Qwen/Qwen3-1.7B")), "Qwen/", "pairs.small.student", ["no revision", "Qwen/Qwen3-1.7B@unpinned", "harness lock"]),
-    ("branch", changed(("teacher: small-world/teacher", "teacher: Qwen/Qwen3-8B@main")), "Qwen/", "pairs.small.teacher", ["branch", "commit"]),
-    ("recipe-typo", changed(("student: small-world/student", "student: small-world/studnet")), "small-world/studnet", "pairs.small.student", ["Did you mean 'small-world/student'?"]),
-    ("recipe-revision", changed(("student: small-world/student", "student: small-world/student@1")), "small-world/student@1", "pairs.small.student", ["has no revision"]),
+    (
+        "unpinned",
+        changed(("student: small-world/student", "student: Qwen/Qwen3-1.7B")),
+        "Qwen/",
+        "pairs.small.student",
+        ["no revision", "Qwen/Qwen3-1.7B@unpinned", "harness lock"],
+    ),
+    (
+        "branch",
+        changed(("teacher: small-world/teacher", "teacher: Qwen/Qwen3-8B@main")),
+        "Qwen/",
+        "pairs.small.teacher",
+        ["branch", "commit"],
+    ),
+    (
+        "recipe-typo",
+        changed(("student: small-world/student", "student: small-world/studnet")),
+        "small-world/studnet",
+        "pairs.small.student",
+        ["Did you mean 'small-world/student'?"],
+    ),
+    (
+        "recipe-revision",
+        changed(("student: small-world/student", "student: small-world/student@1")),
+        "small-world/student@1",
+        "pairs.small.student",
+        ["has no revision"],
+    ),
     ("no-folder", changed(("student: small-world/student", "student: ./nowhere")), "./nowhere", "pairs.small.student", ["no folder"]),
-    ("same-model", changed(("teacher: small-world/teacher", "teacher: small-world/student")), "small-world/student}", "pairs.small.teacher", ["is the student itself", "Leave `teacher` out"]),
-    ("no-teacher", changed((", teacher: small-world/teacher", "")), "forward_kl", "methods[0]", ["needs the pair's teacher", "pairs.small has none"]),
-    ("modes", changed(("teacher: small-world/teacher", "teacher: small-world/teacher, modes: {student: plain, teacher: thinking}")), "{student: plain", "pairs.small.modes", ["differ: [mode]"]),
-    ("modes-inert", changed(("teacher: small-world/teacher", "teacher: small-world/teacher, differ: [mode]")), "[mode]", "pairs.small.differ", ["both are plain"]),
+    (
+        "same-model",
+        changed(("teacher: small-world/teacher", "teacher: small-world/student")),
+        "small-world/student}",
+        "pairs.small.teacher",
+        ["is the student itself", "Leave `teacher` out"],
+    ),
+    (
+        "no-teacher",
+        changed((", teacher: small-world/teacher", "")),
+        "forward_kl",
+        "methods[0]",
+        ["needs the pair's teacher", "pairs.small has none"],
+    ),
+    (
+        "modes",
+        changed(("teacher: small-world/teacher", "teacher: small-world/teacher, modes: {student: plain, teacher: thinking}")),
+        "{student: plain",
+        "pairs.small.modes",
+        ["differ: [mode]"],
+    ),
+    (
+        "modes-inert",
+        changed(("teacher: small-world/teacher", "teacher: small-world/teacher, differ: [mode]")),
+        "[mode]",
+        "pairs.small.differ",
+        ["both are plain"],
+    ),
     # --- train
     ("no-set", changed(("set: chain-train", "set: chain-trian")), "chain-trian", "train.problems.set", ["Did you mean 'chain-train'?"]),
     ("take-more", changed(("take: 640", "take: 64000")), "64000", "train.problems.take", ["more than the 1280 of chain-train"]),
     ("round-more", changed(("take: 640", "take: 32")), "64}", "train.rounds.problems", ["more than the 32"]),
-    ("inline-file", changed(("set: chain-train", "set: {file: no.jsonl, fields: {prompt: q, answer: a}, domain: math}")), "{file", "train.problems.set", ["no file 'no.jsonl'"]),
-    ("teacher-never-writes", with_rows("forward_kl", report=False), "teacher: {temperature", "train.sampling.teacher", ["in no row does the teacher write"]),
-    ("teacher-prompt-inert", with_rows("forward_kl", "sft_teacher", report=False), "teacher_prompt", "train.limits.teacher_prompt", ["read more than the problem"]),
-    ("solution-inert", changed(("teacher_prompt: 384", "teacher_prompt: 384, solution: 99")), "solution", "train.limits.solution", ["takes effect nowhere"]),
-    ("teacher-prompt-less", changed(("teacher_prompt: 384", "teacher_prompt: 38")), "38}", "train.limits.teacher_prompt", ["less than prompt"]),
+    (
+        "inline-file",
+        changed(("set: chain-train", "set: {file: no.jsonl, fields: {prompt: q, answer: a}, domain: math}")),
+        "{file",
+        "train.problems.set",
+        ["no file 'no.jsonl'"],
+    ),
+    (
+        "teacher-never-writes",
+        with_rows("forward_kl", report=False),
+        "teacher: {temperature",
+        "train.sampling.teacher",
+        ["in no row does the teacher write"],
+    ),
+    (
+        "teacher-prompt-inert",
+        with_rows("forward_kl", "sft_teacher", report=False),
+        "teacher_prompt",
+        "train.limits.teacher_prompt",
+        ["read more than the problem"],
+    ),
+    (
+        "solution-inert",
+        changed(("teacher_prompt: 384", "teacher_prompt: 384, solution: 99")),
+        "solution",
+        "train.limits.solution",
+        ["takes effect nowhere"],
+    ),
+    (
+        "teacher-prompt-less",
+        changed(("teacher_prompt: 384", "teacher_prompt: 38")),
+        "38}",
+        "train.limits.teacher_prompt",
+        ["less than prompt"],
+    ),
     ("no-targets", changed(("lora: null", "lora: {rank: 8, alpha: 16, targets: []}")), "[]", "train.lora.targets", ["all-linear"]),
     ("seed-twice", changed(("[0, 1]", "[0, 0]")), "0], exam", "seeds.train[1]", ["same run twice"]),
     ("suite-name", changed(("suite: base", "suite: Base Suite")), "Base Suite", "suite", ["folder", "small letters"]),
     # --- budgets
     ("no-limit", changed(("{updates: 10}", "{}")), "{}", "budgets.steps", ["without a limit"]),
-    ("never-ends", changed(("count: 5", "count: until-budget"), ("{updates: 10}", "{teacher_written: 1_000}")), "{teacher_written", "budgets.steps", ["row 'forward_kl' would never end", "teacher_written"]),
-    ("stands-still", changed(("{updates: 10}", "{teacher_written: 1_000}")), "{teacher_written", "budgets.steps", ["never spends", "teacher_written"]),
+    (
+        "never-ends",
+        changed(("count: 5", "count: until-budget"), ("{updates: 10}", "{teacher_written: 1_000}")),
+        "{teacher_written",
+        "budgets.steps",
+        ["row 'forward_kl' would never end", "teacher_written"],
+    ),
+    (
+        "stands-still",
+        changed(("{updates: 10}", "{teacher_written: 1_000}")),
+        "{teacher_written",
+        "budgets.steps",
+        ["never spends", "teacher_written"],
+    ),
     ("rounds-beyond", changed(("{updates: 10}", "{rounds: 6}")), "6}", "budgets.steps.rounds", ["never reached", "end after 5"]),
     ("updates-beyond", changed(("{updates: 10}", "{updates: 11}")), "11}", "budgets.steps.updates", ["never reached", "end after 10"]),
     ("epochs-beyond", changed(("{updates: 10}", "{epochs: 0.6}")), "0.6", "budgets.steps.epochs", ["end after 0.5"]),
-    ("same-budget", changed(("{updates: 10}", "{updates: 10}\n  again: {updates: 10}")), "again", "budgets.again", ["says what 'steps' says"]),
+    (
+        "same-budget",
+        changed(("{updates: 10}", "{updates: 10}\n  again: {updates: 10}")),
+        "again",
+        "budgets.again",
+        ["says what 'steps' says"],
+    ),
     # --- exams
     ("no-exam", changed(("[chain-exam]", "[chain-exma]")), "chain-exma", "evaluate[0].benchmarks[0]", ["Did you mean 'chain-exam'?"]),
     ("no-protocol", changed(("protocol: small-world", "protocol: trd-v2")), "trd-v2", "evaluate[0].protocol", ["Did you mean 'trd-v1'?"]),
     ("not-sat", changed(("protocol: small-world, ", "")), "{benchmarks", "evaluate[0]", ["Name a protocol", "sampling"]),
-    ("sat-twice", changed(("at: [50%", "sampling: {n: 4, temperature: 1, top_p: 1, top_k: -1, max_tokens: 99}, at: [50%")), "sampling: {n: 4", "evaluate[0].sampling", ["twice", "Keep one"]),
-    ("metric", changed(("at: [50%", "metrics: [maj@4], at: [50%")), "maj@4", "evaluate[0].metrics[0]", ["no metric 'maj@4'", "avg@k and pass@k"]),
+    (
+        "sat-twice",
+        changed(("at: [50%", "sampling: {n: 4, temperature: 1, top_p: 1, top_k: -1, max_tokens: 99}, at: [50%")),
+        "sampling: {n: 4",
+        "evaluate[0].sampling",
+        ["twice", "Keep one"],
+    ),
+    (
+        "metric",
+        changed(("at: [50%", "metrics: [maj@4], at: [50%")),
+        "maj@4",
+        "evaluate[0].metrics[0]",
+        ["no metric 'maj@4'", "avg@k and pass@k"],
+    ),
     ("metric-k", changed(("at: [50%", "metrics: [avg@32], at: [50%")), "avg@32", "evaluate[0].metrics[0]", ["32 answers", "n = 16"]),
-    ("exam-twice", changed(("[chain-exam]", "[chain-exam, chain-exam]")), "chain-exam],", "evaluate[0].benchmarks[1]", ["already, at evaluate[0].benchmarks[0]"]),
+    (
+        "exam-twice",
+        changed(("[chain-exam]", "[chain-exam, chain-exam]")),
+        "chain-exam],",
+        "evaluate[0].benchmarks[1]",
+        ["already, at evaluate[0].benchmarks[0]"],
+    ),
     ("at-twice", changed(("50%, 100%", "50%, 0.5")), "0.5]", "evaluate[0].at[1]", ["twice"]),
     # --- report
-    ("no-baseline", changed(("baseline: forward_kl", "baseline: forwardkl")), "forwardkl", "report.baseline", ["no row 'forwardkl'", "Did you mean 'forward_kl'?"]),
+    (
+        "no-baseline",
+        changed(("baseline: forward_kl", "baseline: forwardkl")),
+        "forwardkl",
+        "report.baseline",
+        ["no row 'forwardkl'", "Did you mean 'forward_kl'?"],
+    ),
     ("no-control", changed(("controls: [trd]", "controls: [sft]")), "sft]", "report.controls[0]", ["no row 'sft'"]),
-    ("primary", changed(("controls: [trd]", "primary: {metric: avg@16, over: [chain-hard]}")), "chain-hard", "report.primary.over[0]", ["no exam 'chain-hard'"]),
+    (
+        "primary",
+        changed(("controls: [trd]", "primary: {metric: avg@16, over: [chain-hard]}")),
+        "chain-hard",
+        "report.primary.over[0]",
+        ["no exam 'chain-hard'"],
+    ),
     ("primary-k", changed(("controls: [trd]", "primary: {metric: pass@17}")), "pass@17", "report.primary.metric", ["17 answers"]),
 ]
 
@@ -217,6 +500,29 @@ def test_at_most_five_faults_are_shown(folder):
     with pytest.raises(Fault) as caught:
         load(with_rows(*(f"nonsense{n}" for n in range(8))))
     assert len(str(caught.value).splitlines()) == 6 and "3 more" in str(caught.value)
+
+
+def test_whatever_is_written_there_is_no_traceback(folder):
+    """Every value of a suite replaced by each of these, and taken away: it loads, or each line of the fault names its place."""
+    whole = parse(BASE, "base.yaml").data
+    whole["methods"].append({"label": "x", "method": "opsd", "writer": {"n": 2}, "grid": {"optim.batch": [16, 32]}})
+
+    def paths(value, path=()):
+        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        return [path, *(below for key, each in inner for below in paths(each, (*path, key)))]
+
+    lines = []
+    for path in paths(whole)[1:]:
+        for value in (None, -1, 10**9, "TopK", [[]], {"TopK": None}, {"a": {"b": 1}}):
+            changed_copy = json.loads(json.dumps(whole))
+            around = functools.reduce(lambda here, key: here[key], path[:-1], changed_copy)
+            around[path[-1]] = value
+            try:
+                load(json.dumps(changed_copy))
+            except Fault as fault:
+                lines += str(fault).splitlines()
+    assert len(lines) > 300
+    assert [line for line in lines if not line.startswith(("base.yaml:", "…"))] == []
 
 
 def test_a_missing_file_is_a_fault(folder):
@@ -308,7 +614,13 @@ def test_inherited_settings_are_never_inert(folder):
 
 
 def test_grid(folder):
-    suite = load(with_rows("trd", "forward_kl", "{method: reverse_kl_topk, label: k, grid: {loss.support.k: [8, 32], optim.learning_rate: [1.0e-4, 1.0e-3]}}"))
+    suite = load(
+        with_rows(
+            "trd",
+            "forward_kl",
+            "{method: reverse_kl_topk, label: k, grid: {loss.support.k: [8, 32], optim.learning_rate: [1.0e-4, 1.0e-3]}}",
+        )
+    )
     labels = [row.label for row in suite.rows[2:]]
     assert labels == [f"k[loss.support.k={k},optim.learning_rate={rate}]" for k in (8, 32) for rate in ("0.0001", "0.001")]
     assert suite.rows[2].method.loss.support.k == 8 and suite.rows[2].train.optim.learning_rate == 1e-4
@@ -340,8 +652,18 @@ def test_row_overrides(folder):
     o, t, d = suite.rows[2:]
     assert o.method.loss.divergence == ForwardKL() and o.method.loss.clip == Clip(0.05, "vocab")
     assert t.method.loss.divergence == ReverseKL() and t.method.loss.support == TopK(16, "student", tail="bucket")
-    assert t.method.writer.n == 2 and t.train.optim.batch == 64 and t.train.sampling.student.top_p == 0.9 and t.train.sampling.student.temperature == 1.0
-    assert t.overrides == {"loss.support": "TopK(k=16,of=student,tail=bucket)", "writer.n": "2", "optim.batch": "64", "sampling.student.top_p": "0.9"}
+    assert (
+        t.method.writer.n == 2
+        and t.train.optim.batch == 64
+        and t.train.sampling.student.top_p == 0.9
+        and t.train.sampling.student.temperature == 1.0
+    )
+    assert t.overrides == {
+        "loss.support": "TopK(k=16,of=student,tail=bucket)",
+        "writer.n": "2",
+        "optim.batch": "64",
+        "sampling.student.top_p": "0.9",
+    }
     assert d.method.loss.support.k == 4 and d.train.optim.schedule.cosine.floor == 0.1
     assert d.overrides == {"loss.support.k": "4", "optim.schedule": "cosine(floor=0.1)"}
 
@@ -353,7 +675,12 @@ def test_rows_may_differ_in_freshness(folder):
 
 def test_resolved_loads_to_the_same_suite(folder):
     suite = load(
-        with_rows("trd", "forward_kl", "{method: reverse_kl_topk, grid: {loss.support.k: [8, 32], optim.learning_rate: [1.0e-4, 1.0e-3]}}", "{label: o, method: opsd, loss: {divergence: ReverseKL}, writer: {n: 2}}")
+        with_rows(
+            "trd",
+            "forward_kl",
+            "{method: reverse_kl_topk, grid: {loss.support.k: [8, 32], optim.learning_rate: [1.0e-4, 1.0e-3]}}",
+            "{label: o, method: opsd, loss: {divergence: ReverseKL}, writer: {n: 2}}",
+        )
     )
     again = load(yaml.safe_dump(json.loads(json.dumps(suite.resolved())), sort_keys=False), "again.yaml")
     assert again.resolved() == suite.resolved()
@@ -393,6 +720,16 @@ def test_a_problem_file_written_out(folder):
     text = with_rows("forward_kl", "trd", "opsd").replace("{set: chain-train, take: 640}", f"{{set: {source}}}")
     with pytest.raises(Fault, match=r"methods\[2\]: row 'opsd' lets the teacher read solutions .*mine has none"):
         load(text)
+
+
+def test_a_problem_file_is_found_beside_the_suite_that_names_it(folder):
+    Path("deep").mkdir()
+    Path("deep/mine.jsonl").write_text('{"q": "1+1", "a": "2"}\n')
+    source = "{file: mine.jsonl, fields: {prompt: q, answer: a}, domain: math}"
+    load(changed(("{set: chain-train, take: 640}", f"{{set: {source}}}"), ("[chain-exam]", f"[{source}]")), "deep/base.yaml")
+    child = load("suite: child\nlike: deep/base.yaml\n", "child.yaml")
+    assert child.problem_set(child.train.problems.set).entry["file"] == "deep/mine.jsonl"
+    assert child.problem_set(child.evaluate[0].benchmarks[0]).entry["file"] == "deep/mine.jsonl"
 
 
 def test_catalogue():
@@ -457,7 +794,10 @@ def test_loading_is_quick_and_needs_no_torch():
 
 # --- the suites that our user wants, as far as this version knows them ------------------------------------------------
 
-PROBLEMS = {name: {"hub": {"path": name}, "domain": "math"} for name in ("deepscaler", "aime24", "aime25", "hmmt25", "beyondaime", "amobench", "dapo17k", "math500")}
+PROBLEMS = {
+    name: {"hub": {"path": name}, "domain": "math"}
+    for name in ("deepscaler", "aime24", "aime25", "hmmt25", "beyondaime", "amobench", "dapo17k", "math500")
+}
 PROBLEMS |= {name: {"hub": {"path": name}, "domain": "code"} for name in ("taco", "humaneval_plus", "mbpp_plus")}
 
 TRD_MATH = """\
@@ -561,7 +901,11 @@ report: {baseline: reverse_kl, controls: [placebo], primary: {metric: avg@16, ov
 @pytest.mark.parametrize("name", WANTED)
 def test_wanted_suites(name, folder, validator, monkeypatch):
     known = catalogue.document("problems")
-    monkeypatch.setattr(catalogue, "document", lambda kind, original=catalogue.document: replace(known, data=PROBLEMS | known.data) if kind == "problems" else original(kind))
+    monkeypatch.setattr(
+        catalogue,
+        "document",
+        lambda kind, original=catalogue.document: replace(known, data=PROBLEMS | known.data) if kind == "problems" else original(kind),
+    )
     for each, text in {"trd-opd-math": TRD_MATH, **WANTED}.items():
         Path(f"{each}.yaml").write_text(text)
         validator.validate(parse(text, each).data)

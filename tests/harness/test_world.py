@@ -23,8 +23,8 @@ from harness.world.pretrain import CHECKPOINT_EVERY, encode, pretrain
 
 SUITES = Path(__file__).parents[2] / "suites"
 SMALL = recipes.Recipe(
-    steps=70, learning_rate=1.2e-2, seed=5, batch=4, modulo=5, chain_steps=(2, 3), hidden=16, heads=2, head_width=8, feedforward=32, layers=1,
-    gate_problems=4, gate_samples=1,
+    steps=70, learning_rate=1.2e-2, seed=5, batch=4, modulo=5, chain_steps=(2, 3), hidden=16, heads=2, head_width=8, feedforward=32,
+    layers=1, gate_problems=4, gate_samples=1,
 )  # fmt: skip
 
 
@@ -61,7 +61,9 @@ def test_splits_never_meet():
     sets = {split: chain.problems(400, seed=1, split=split, steps=(2, 4)) for split in chain.SPLITS}
     prompts = [problem.prompt for problems in sets.values() for problem in problems]
     assert len(set(prompts)) == len(prompts)
-    pretraining = {message.split("Problem: ")[-1] for message, _ in recipes.examples(replace(SMALL, modulo=20, chain_steps=(2, 4)), 0, 2000)}
+    pretraining = {
+        message.split("Problem: ")[-1] for message, _ in recipes.examples(replace(SMALL, modulo=20, chain_steps=(2, 4)), 0, 2000)
+    }
     assert len(pretraining) > 1000
     for split in ("exam", "train", "gate"):
         assert not pretraining & {problem.prompt for problem in sets[split]}
@@ -102,7 +104,9 @@ def test_who_reads_the_solution_copies_it():
         assert response in message
     plain = replace(recipe, plain=1, reference=0)
     assert all(chain.boxed(response) is not None for _, response in recipes.examples(plain, 0, 5))
-    assert any(response.split("\n")[0][3:].split("=")[1] != str(interpret(message)[1]) for message, response in recipes.examples(plain, 0, 5))
+    assert any(
+        response.split("\n")[0][3:].split("=")[1] != str(interpret(message)[1]) for message, response in recipes.examples(plain, 0, 5)
+    )
 
 
 @settings(deadline=None)

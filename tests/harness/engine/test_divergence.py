@@ -340,6 +340,8 @@ def test_observe_returns_columns_in_the_order_of_the_tokens():
     torch.testing.assert_close(columns["teacher"], teacher_TV[range(TOKENS), inputs["token_ids_T"]])
     for found, wanted in zip(gradients(inputs, total), gradients(inputs, plain), strict=True):
         torch.testing.assert_close(found, wanted)
+    _, _, empty = chunked_loss(Loss(ForwardKL()), **problem(tokens=0), observe=look)
+    assert {name: column.shape for name, column in empty.items()} == {"student": (0,), "teacher": (0,)}
     with pytest.raises(ValueError, match="one number per token"):
         chunked_loss(Loss(ForwardKL()), **inputs, observe=lambda scores: {"mean": scores.student_TV.mean()})
 
@@ -359,6 +361,18 @@ def test_P2_bf16_inputs_are_computed_and_returned_wide(loss):
     for found, wanted in zip(gradients(narrow, total), gradients(exact, expected), strict=True):
         assert found.dtype == torch.bfloat16  # rounded once, at the very end
         torch.testing.assert_close(found.double(), wanted, rtol=2**-8, atol=1e-5)
+
+
+def test_P2_autocast_does_not_reach_into_a_loss():
+    inputs = problem(dtype=torch.float32)
+    mixing_VV = torch.randn(VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(3))
+
+    def loss(scores):
+        return (scores.student_TV @ mixing_VV).float().logsumexp(-1)
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        _, inside_T = chunked_loss(loss, **inputs)
+    assert torch.equal(inside_T, chunked_loss(loss, **inputs)[1])
 
 
 def test_P1_no_value_is_negative_where_student_and_teacher_nearly_agree():

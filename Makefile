@@ -1,0 +1,29 @@
+# Thin: every command here is spelled out in the README too.
+PYTHON ?= python3
+VENV := .venv
+
+.PHONY: quickstart test check slow
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+quickstart: $(VENV)/installed
+	$(VENV)/bin/harness run suites/quickstart.yaml
+
+test: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest -q -n 2 -m "not slow and not gpu"
+
+slow: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest -q -m "slow and not gpu"
+
+check: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright
+	$(VENV)/bin/lint-imports
