@@ -91,25 +91,28 @@ def describe(name: str, entry: dict[str, Any]) -> ProblemSet:
 
 
 def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = ".") -> ProblemSet:
-    """A source written out: {file: path, fields: {prompt: …, answer: …, solution: …}, domain: math}. Raises ValueError.
+    """A source written out: {file: path, …} or {hub: {id, revision, split}, …}, with fields and domain. Raises ValueError.
 
-    The path is looked for beside the suite first, then from here; the entry comes back with the path that was found.
+    A path is looked for beside the suite first, then from here; the entry comes back with the path that was found.
     """
-    known = {"file", "fields", "domain", "date", "name"}
+    known = {"file", "hub", "fields", "domain", "date", "name", "prompt"}
     for key in entry:
         if key not in known:
             raise ValueError(f"a source written out has no {key!r}.{did_you_mean(key, known)}")
-    file = entry.get("file")
-    if not isinstance(file, str):
-        raise ValueError(
-            "a source written out says its file: {file: problems.jsonl, fields: {prompt: problem, answer: answer}, domain: math}."
-        )
-    found = find_path(file, folder)
-    if found is None or not found.is_file():
-        raise ValueError(
-            f"there is no file {file!r}, neither beside the suite nor from here.{near_files(file, folder)} Put it there, "
-            "or correct the path."
-        )
+    if "hub" in entry:
+        stem = hub_name(entry["hub"])
+        if "file" in entry:
+            raise ValueError("a source is a file or a data set of the hub, not both. Keep one.")
+    else:
+        file = entry.get("file")
+        if not isinstance(file, str):
+            raise ValueError("a source written out says its file: {file: problems.jsonl, fields: {prompt: problem, answer: answer}, domain: math}.")
+        found = find_path(file, folder)
+        if found is None or not found.is_file():
+            raise ValueError(f"there is no file {file!r}, neither beside the suite nor from here.{near_files(file, folder)} Put it there, or correct the path.")
+        stem, entry = found.stem, {**entry, "file": str(found)}
+    if "{problem}" not in entry.get("prompt", "{problem}"):
+        raise ValueError("prompt: the template has no place for the question. Write {problem} where it goes.")
     fields = entry.get("fields")
     if not isinstance(fields, dict) or not all(isinstance(each, str) for each in fields.values()):
         raise ValueError("fields: expected a mapping from our names to the file's: {prompt: problem, answer: answer}.")
@@ -121,10 +124,19 @@ def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = "
     domain = entry.get("domain")
     if domain not in DOMAINS:
         raise ValueError(f"domain: expected one of {', '.join(DOMAINS)}; it decides how answers are graded.")
-    name = entry.get("name", found.stem)
+    name = entry.get("name", stem)
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
         raise ValueError(f"name: {name!r} will be part of file names. Use letters, digits, dots, dashes and underscores.")
-    return describe(name, {**entry, "file": str(found)})
+    return describe(name, entry)
+
+
+def hub_name(hub: object) -> str:
+    """The last part of a data set's id, once id and revision are there. Raises ValueError."""
+    if not isinstance(hub, dict) or not {"id", "revision"} <= hub.keys() <= {"id", "revision", "split", "config"}:
+        raise ValueError("hub: expected {id: owner/name, revision: <commit>, split: test}; a data set carries its revision, or it may be another tomorrow.")
+    if not all(isinstance(value, str) for value in hub.values()):
+        raise ValueError("hub: id, revision, split and config are text.")
+    return hub["id"].rpartition("/")[2]
 
 
 def find_path(path: str, folder: str | os.PathLike[str]) -> Path | None:

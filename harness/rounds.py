@@ -108,8 +108,7 @@ def round_steps(
                     engine=params["engine"],
                     title=f"{'rewrite' if reads.needs_attempt else 'rollout'} · {act.by} · round {round_} · samples {start}-{stop}",
                     weight=tokens * (stop - start) / 6000,
-                    tokens=tokens * (stop - start),
-                    kind="rollout" if act.by == "student" else "teacher",
+                    tokens={"rollout" if act.by == "student" else "teacher": tokens * (stop - start)},
                     local=places[source],
                 )
                 steps.append(step)

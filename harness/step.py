@@ -32,7 +32,7 @@ def canonical(value: Any) -> Any:
         return value
     if is_dataclass(value) and not isinstance(value, type):
         own = {f.name: canonical(getattr(value, f.name)) for f in fields(value)}
-        return {"type": type(value).__name__, "version": getattr(type(value), "version", 1), **own}
+        return {"type": type(value).__name__, "version": version(type(value)), **own}
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
     if isinstance(value, Mapping):
@@ -40,6 +40,11 @@ def canonical(value: Any) -> Any:
             raise TypeError("only text keys have a stable order")
         return {key: canonical(value[key]) for key in sorted(value)}
     raise TypeError(f"{type(value).__name__} has no stable identity; name it by a string, a number or a dataclass")
+
+
+def version(kind: type) -> int:
+    """1, and one more for every time a class or one of its bases was raised: an edited base has a remedy too."""
+    return 1 + sum(base.__dict__["version"] - 1 for base in kind.__mro__ if "version" in base.__dict__)
 
 
 def digest(value: Any) -> str:
@@ -56,8 +61,7 @@ class Step:
     inputs: dict[str, str]
     title: str = ""
     weight: float = 1.0  # estimated seconds, to order work and tell the time left
-    tokens: int = 0  # estimated tokens written, for the plan
-    kind: str = ""  # "rollout", "teacher" or "exam": whose tokens these are
+    tokens: dict[str, int] = field(default_factory=dict)  # "rollout", "teacher" or "exam" → estimated tokens written, for the plan
     local: dict[str, str] = field(default_factory=dict)  # where files lie on this machine; their content's hash is in params
     key: str = field(init=False)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@functools.lru_cache(maxsize=4096)
+def _hash_of(path: Path, size: int, changed: int, inode: int) -> str:
+    return file_hash(path)
+
+
+def checked_hash(path: Path) -> str:
+    """The file's hash, read once a process for as long as the file is not touched: a large model has many readers."""
+    stat = path.stat()
+    return _hash_of(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+
 class Store:
     """Steps by address. `parent` is looked in where this store has no record (a row's journal inside the common store)."""
 
@@ -81,11 +93,15 @@ class Store:
     def folder(self, address: str) -> Path:
         return self.root / address
 
+    def home(self, address: str) -> Store:
+        """The store that holds the record: this one or its parent."""
+        return self.parent.home(address) if self.parent and not (self.folder(address) / "record.json").exists() else self
+
     # Reading
 
     def record(self, address: str) -> Record | None:
         """The record, or None where the step is not done. Raises Corrupt."""
-        path = self.folder(address) / "record.json"
+        path = self.home(address).folder(address) / "record.json"
         try:
             data = json.loads(path.read_bytes())
             claimed = data.pop("sha256")
@@ -93,8 +109,8 @@ class Store:
                 raise ValueError("its content does not match its hash")
             record = Record(**data)
         except FileNotFoundError:
-            return self.parent.record(address) if self.parent else None
-        except (ValueError, TypeError, KeyError) as fault:
+            return None
+        except (ValueError, TypeError, KeyError, AttributeError) as fault:
             raise Corrupt(address, f"record {path} cannot be read: {fault}") from None
         for name, facts in record.files.items():
             file = path.parent / record.attempt / name
@@ -107,21 +123,19 @@ class Store:
         record = self.record(address)
         if record is None:
             raise Corrupt(address, "its record is gone")
-        folder = self.folder(address)
-        if not (folder / "record.json").exists() and self.parent:
-            return self.parent.payload(address)
+        folder = self.home(address).folder(address) / record.attempt
         for name, facts in record.files.items():
-            file = folder / record.attempt / name
-            if file_hash(file) != facts["sha256"]:
-                raise Corrupt(address, f"{file} does not match its hash")
-        return folder / record.attempt
+            if checked_hash(folder / name) != facts["sha256"]:
+                raise Corrupt(address, f"{folder / name} does not match its hash")
+        return folder
 
-    def records(self, stage: str) -> Iterator[Record]:
-        """All readable records of a stage."""
+    def records(self, stage: str) -> Iterator[tuple[str, Record]]:
+        """Address and record of every finished step of a stage; unreadable ones are left out."""
         for path in sorted((self.root / stage).glob("*/record.json")):
+            address = f"{stage}/{path.parent.name}"
             with contextlib.suppress(Corrupt):
-                if record := self.record(f"{stage}/{path.parent.name}"):
-                    yield record
+                if record := self.record(address):
+                    yield address, record
 
     # Writing
 
@@ -174,24 +188,18 @@ class Store:
         try:
             os.link(temporary, folder / "record.json")  # fails where one stands: the first record wins
         except FileExistsError:
-            shutil.rmtree(attempt)
+            pass
         finally:
             temporary.unlink()
-        for stale in folder.glob("attempt-*"):
-            if stale.name != attempt.name and self._abandoned(stale, folder):
-                shutil.rmtree(stale, ignore_errors=True)
+        winner = json.loads((folder / "record.json").read_bytes())["attempt"]
+        for other in folder.glob("attempt-*"):
+            if other.name != winner:
+                shutil.rmtree(other, ignore_errors=True)
         shutil.rmtree(folder / "parts", ignore_errors=True)
-
-    def _abandoned(self, attempt: Path, folder: Path) -> bool:
-        record = json.loads((folder / "record.json").read_bytes())
-        return record["attempt"] != attempt.name
 
     def discard(self, address: str) -> None:
         """Set a corrupt step aside, so that it is made again."""
-        folder = self.folder(address)
-        if not folder.exists() and self.parent:
-            self.parent.discard(address)
-            return
+        folder = self.home(address).folder(address)
         with contextlib.suppress(FileNotFoundError):
             os.replace(folder / "record.json", folder / "record.corrupt.json")
 
@@ -218,25 +226,32 @@ class Store:
 
     # Explaining
 
-    def why(self, step: Step) -> str:
-        """Why a step is to do: what differs from the nearest finished step of the same title, field by field."""
-        candidates = [record for record in self.records(step.stage) if record.title == step.title]
-        if not candidates:
-            return "new"
-        mine = flat(step.identity)
-        changes = [changed(flat(record.step), mine) for record in candidates]
-        nearest = min(changes, key=len)
-        shown = "; ".join(nearest[:2])
-        return shown + (f"; and {len(nearest) - 2} more" if len(nearest) > 2 else "") if nearest else "new"
+    def explain(self, steps: Iterable[Step]) -> dict[str, str]:
+        """Address → why the step is to do: what differs, field by field, from the nearest finished step of the same title."""
+        steps = list(steps)
+        current = {step.address for step in steps}
+        others: dict[tuple[str, str], list[dict[str, str]]] = {}
+        for stage in {step.stage for step in steps}:
+            for address, record in self.records(stage):
+                if address not in current:
+                    others.setdefault((stage, record.title), []).append(flat(record.step))
+        return {step.address: difference(step, others.get((step.stage, step.title), [])) for step in steps}
 
 
-def flat(value: Any, path: str = "") -> dict[str, Any]:
+def difference(step: Step, finished: list[dict[str, str]]) -> str:
+    mine = flat(step.identity)
+    nearest = min((changed(other, mine) for other in finished), key=len, default=[])
+    more = f"; and {len(nearest) - 2} more" if len(nearest) > 2 else ""
+    return "; ".join(nearest[:2]) + more if nearest else "new"
+
+
+def flat(value: Any, path: str = "") -> dict[str, str]:
     if isinstance(value, dict):
         return {k: v for key, item in value.items() for k, v in flat(item, f"{path}.{key}" if path else key).items()}
     return {path: json.dumps(value)}
 
 
-def changed(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def changed(old: dict[str, str], new: dict[str, str]) -> list[str]:
     lines = []
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) != new.get(path):

@@ -24,7 +24,7 @@ ANSWERS = (*QUESTIONS, "also")
 TRAIN = tuple(Train.model_fields)
 KEYS = ("label", "method", "grid", "train", *ANSWERS)
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@=,()\[\]-]{0,199}\Z")
-RESERVED = ("student", "teacher")  # their results stand beside the rows, without a seed
+RESERVED = ("student", "student_again", "teacher")  # their results stand beside the rows, without a seed
 PART = re.compile(r"[A-Z]\w*\Z")
 
 Where = tuple[str | int, ...]
