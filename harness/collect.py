@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.metrics import avg_at, pass_at
-from harness.plan import Plan, Row
+from harness.plan import Plan, Row, percent
 from harness.results import Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result
 from harness.run import Failure
 from harness.spec import Suite
@@ -27,12 +27,12 @@ def record_of(store: Store, address: str | None) -> Record | None:
 
 
 def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str, Failure], provenance: dict[str, Any]) -> Result:
-    exams = {exam.name: exam for exam in plan.exams}
-    scores = {}
-    for name, address in row.steps.items():
-        if name.startswith("score/") and (record := record_of(store, address)):
-            column, _, at = name.removeprefix("score/").partition("@") if "@" in name and name not in exams else (name.removeprefix("score/"), "", "")
-            scores[name.removeprefix("score/")] = cell(record.facts, exams[column].protocol, at or f"{max(exams[column].at):.0%}")
+    scores, first = {}, None
+    for exam in plan.exams:
+        for at in exam.at:
+            if record := record_of(store, row.steps.get(f"score/{exam.cell(at)}")):
+                scores[exam.cell(at)] = cell(record.facts, exam.protocol, percent(at))
+                first = first or record
     trained = record_of(store, row.steps.get("train"))
     needed = plan.needed(row.steps.values())
     broken = [failures[address] for address in failures if address in needed]
@@ -56,7 +56,7 @@ def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str,
         diagnostics=diagnostics(row, store, trained),
         ended_by=trained.facts["ended_by"] if trained else None,
         steps=row.steps,
-        provenance=Provenance(**provenance),
+        provenance=Provenance(**(made.provenance if (made := trained or first) else provenance)),  # of the run that made it, not of this one
     )
 
 
@@ -100,7 +100,7 @@ def diagnostics(row: Row, store: Store, trained: Record | None) -> dict[str, flo
         found[f"{name}_truncated_share"] = sum(r.facts["truncated"] for r in records if r) / total
     if trained:
         found["lag"] = trained.facts["lag"]
-        for name in ("objective", "reverse_kl", "student_entropy", "teacher_entropy", "same_top", "gradient_norm"):
+        for name in ("objective", "kl_to_teacher", "student_entropy", "teacher_entropy", "same_top", "gradient_norm"):
             if name in trained.facts["last"]:
                 found[f"last_{name}"] = trained.facts["last"][name]
     return found

@@ -12,7 +12,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from harness.records import Fault, ModelRef
 from harness.spec.model import Lora, PairSpec
 
-# Heads that do more than multiply. The loss projects hidden states itself, so what it cannot do is refused by name.
+# Heads that do more than multiply. The loss projects hidden states itself, so what it cannot do is refused by name;
+# what has no name here is found by `check_head`.
 UNSUPPORTED_HEADS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
 
 
@@ -72,12 +73,19 @@ def with_lora(model, lora: Lora, seed: int):
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return get_peft_model(model, config)
+        adapted = get_peft_model(model, config)
+    adapted.peft_config["default"].base_model_name_or_path = ""  # a path of this machine; the step's address names the base
+    return adapted
 
 
 def save(model, tokenizer, folder: Path) -> None:
-    """Adapter weights where there is an adapter, else full weights; with the tokenizer, so that the folder stands alone."""
-    model.save_pretrained(str(folder), safe_serialization=True)
+    """Adapter weights where there is an adapter, else full weights; with the tokenizer. The same bytes wherever the base lies."""
+    if hasattr(model, "peft_config"):
+        # The base's own embedding is not the adapter's; left to itself, peft asks the hub whether it was resized.
+        model.save_pretrained(str(folder), save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)  # a card with the base's path
+    else:
+        model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
 
 
@@ -95,11 +103,30 @@ def head_of(model, vocabulary: int) -> torch.Tensor:
         if getattr(config, name, None) not in (None, 1.0):
             raise Fault(f"model {inner.config.name_or_path or type(inner).__name__}: its head applies {name}, which the loss head does not support.")
     head = inner.get_output_embeddings()
-    if head is None or getattr(head, "bias", None) is not None:
+    if hasattr(head, "base_layer"):
+        raise Fault(f"model {type(inner).__name__}: `lora.targets` names its head, which the loss head would not train. Leave the head out.")
+    if not isinstance(head, torch.nn.Linear) or head.bias is not None:
         raise Fault(f"model {type(inner).__name__}: its head is not one linear map without bias, which the loss head needs.")
     if head.weight.shape[0] < vocabulary:
         raise Fault(f"model {type(inner).__name__}: its head has {head.weight.shape[0]} rows, but its tokenizer has {vocabulary} ids.")
     return head.weight[:vocabulary]
+
+
+@torch.no_grad()
+def check_head(model, vocabulary: int) -> None:
+    """Raises Fault where the logits of the loss head are not those of the model itself. The model is in evaluation mode."""
+    ids = torch.arange(min(vocabulary, 8), device=next(model.parameters()).device)[None]
+    ours = body_of(model)(input_ids=ids, use_cache=False).last_hidden_state.float() @ head_of(model, vocabulary).float().T
+    theirs = model(input_ids=ids, use_cache=False).logits[..., :vocabulary].float()
+    tolerance = 0.02 if theirs.dtype != model.dtype else 1e-3  # half precision rounds logits
+    if (ours - theirs).abs().max() > tolerance * theirs.abs().max():
+        raise Fault(f"model {type(model).__name__}: its logits are not its head times its last hidden states; the loss head cannot train it.")
+
+
+def skeleton(where: tuple[str, dict[str, Any]]):
+    """The model without weights: for counting."""
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(where[0], **where[1]))
 
 
 def matmul_parameters(model) -> int:
@@ -115,12 +142,16 @@ def vocabulary_of(tokenizer) -> int:
 
 
 def stop_ids(where: tuple[str, dict[str, Any]], tokenizer) -> list[int]:
-    """Every token that ends a response: the generation config's list, or the tokenizer's own where there is none."""
+    """Every token that ends a response: the tokenizer's own, and those of the generation config, or of the config where that names none."""
     try:
         ids = GenerationConfig.from_pretrained(where[0], **where[1]).eos_token_id
     except OSError:
+        ids = None
+    if ids is None:
         ids = AutoConfig.from_pretrained(where[0], **where[1]).eos_token_id
     found = {tokenizer.eos_token_id} | set(ids if isinstance(ids, list) else [ids])
+    if found == {None}:
+        raise Fault(f"model {where[0]}: neither its tokenizer nor its generation config names a token that ends a response.")
     return sorted(i for i in found if i is not None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -32,6 +33,10 @@ class Exam:
     protocol: str
     at: tuple[float, ...]
 
+    def cell(self, at: float) -> str:
+        """The name of a row's score at a fraction of its budget; the last one bears the exam's name alone."""
+        return self.name if at == max(self.at) else f"{self.name}@{percent(at)}"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -55,16 +60,19 @@ class Plan:
     rows: tuple[Row, ...]
     exams: tuple[Exam, ...]
 
+    @functools.cached_property
+    def by_address(self) -> dict[str, Step]:
+        return {step.address: step for step in self.steps}
+
     def needed(self, addresses: Iterable[str]) -> set[str]:
         """The addresses and everything they are made of."""
-        by_address = {step.address: step for step in self.steps}
         found: set[str] = set()
         todo = list(addresses)
         while todo:
             address = todo.pop()
             if address not in found:
                 found.add(address)
-                todo.extend(by_address[address].inputs.values())
+                todo.extend(self.by_address[address].inputs.values())
         return found
 
 
@@ -93,8 +101,8 @@ class Planner:
     def model(self, text: str, dtype: str | None) -> Model:
         if text in catalogue.names("models") and "recipe" in catalogue.model(text):
             return Model(ModelRef(text, None, "float32"), made=self.pretrain(text))
-        if Path(text).is_dir():
-            return Model(ModelRef(Path(text).name, folder_hash(Path(text)), dtype or "float32"), local=str(Path(text).resolve()))
+        if Path(text).is_dir():  # its files are its identity, its place is not
+            return Model(ModelRef("local-folder", folder_hash(Path(text)), dtype or "float32"), local=str(Path(text).resolve()))
         path, _, revision = text.partition("@")
         return Model(ModelRef(path, revision or None, dtype or "bfloat16"))
 
@@ -140,8 +148,7 @@ class Planner:
     def exam(self, exam: Exam, model: Model, spec: PairSpec, who: str, seed: int, title: str, trained: str | None = None, checkpoint: str | None = None) -> str:
         problems = self.problems(exam.benchmark)
         inputs = {"problems": problems, **({"weights": model.made} if model.made else {}), **({"trained": trained} if trained else {})}
-        count = self.suite.problem_set(exam.benchmark).count or 0
-        per_sample = int(count * exam.sampling.max_tokens * MEAN_LENGTH)
+        per_sample = int(problem_count(self.suite.problem_set(exam.benchmark)) * exam.sampling.max_tokens * MEAN_LENGTH)
         grades = {}
         for start, stop in sample_ranges(0, exam.sampling.n):
             rollouts = self.add(
@@ -158,19 +165,20 @@ class Planner:
                     checkpoint=checkpoint,
                     title=f"exam {exam.name} · {title} · samples {start}-{stop}",
                     weight=per_sample * (stop - start) / 8000,
-                    tokens=per_sample * (stop - start),
-                    kind="exam",
+                    tokens={"exam": per_sample * (stop - start)},
                     local={"weights": model.local} if model.local else {},
                 )
             )
-            grades[f"grades/{start}"] = self.grade(problems, rollouts, f"grade {exam.name} · {title} · samples {start}-{stop}", model)
+            grades[f"grades/{start}"] = self.grade(problems, self.steps[rollouts], f"grade {exam.name} · {title} · samples {start}-{stop}")
         score = Step("score", {"samples": exam.sampling.n}, {"problems": problems, **grades}, title=f"score {exam.name} · {title}", weight=0.1)
         return self.add(score)
 
-    def grade(self, problems: str, rollouts: str, title: str, model: Model) -> str:
-        inputs = {"problems": problems, "rollouts": rollouts, **({"weights": model.made} if model.made else {})}
-        params = {"grader": {"typed": GRADERS["typed"]}, "model": asdict(model.ref)}
-        return self.add(Step("grade", params, inputs, title=title, weight=0.5, local={"weights": model.local} if model.local else {}))
+    def grade(self, problems: str, written: Step, title: str) -> str:
+        """Verdicts on what a generate step wrote, read with the tokenizer of the model that wrote it."""
+        weights = {"weights": written.inputs["weights"]} if "weights" in written.inputs else {}
+        params = {"grader": {"typed": GRADERS["typed"]}, "model": written.params["model"]}
+        inputs = {"problems": problems, "rollouts": written.address, **weights}
+        return self.add(Step("grade", params, inputs, title=title, weight=0.1, local=written.local))
 
     def train(self, pair: str, spec: PairSpec, row: Any, budget_name: str, seed: int, student: Model, teacher: Model | None, problems: str) -> tuple[str, dict[str, str]]:
         """The row's train step, and diagnostic grade steps of its round 0 (never an input of training)."""
@@ -198,31 +206,31 @@ class Planner:
         if teacher and teacher.made and params["pair"]["teacher"]:
             inputs["teacher"] = teacher.made
         local = places(student, teacher)
-        size = train.rounds.problems
-        count = size if isinstance(size, int) else self.suite.problem_set(train.problems.set).count or 0
-        if isinstance(train.problems.take, int):
-            count = min(count, train.problems.take)
+        count = problem_count(self.suite.problem_set(train.problems.set))
+        for bound in (train.problems.take, train.rounds.problems):
+            count = min(count or bound, bound) if isinstance(bound, int) else count
         length = max(s["max_tokens"] for roles in sampling.values() for s in roles.values())
         tokens = int(count * length * MEAN_LENGTH)
         # Params travel through JSON to the worker; the fragment is planned from the same form, so round 0 and round r are one code.
         plain = Step("train", params, inputs).params
         steps, trajectories = round_steps(plain, inputs, local, 0, None, tokens)
         graded: dict[str, str] = {}
+        later = {"rollout": 0, "teacher": 0}
+        rounds = rounds_to_come(train, self.suite.budgets[budget_name].limits, count)
         for step in steps:
             self.add(step)
             if step.stage == "generate":
-                writer = teacher if step.inputs.get("weights") == (teacher.made if teacher else None) and teacher else student
-                name = "rewrites" if "attempts" in step.inputs else "rollouts" if step.kind == "rollout" else "written"
-                graded[f"{name}/{step.params['samples'][0]}"] = self.grade(problems, step.address, f"grade · {step.title}", writer)
-        rounds = train.rounds.count if isinstance(train.rounds.count, int) else 10
+                name = "rewrites" if "attempts" in step.inputs else "rollouts" if "rollout" in step.tokens else "written"
+                graded[f"{name}/{step.params['samples'][0]}"] = self.grade(problems, step, f"grade · {step.title}")
+                for kind, value in step.tokens.items():
+                    later[kind] += int(value * (rounds - 1))
         train_step = Step(
             "train",
             plain,
             {**inputs, **{f"trajectories/{name}": address for name, address in trajectories.items()}},
             title=f"train · {pair} · {row.label} · {budget_name} · seed {seed}",
-            weight=5 + tokens * rounds / 3500,
-            tokens=tokens * (rounds - 1) * len(terms),
-            kind="rollout",
+            weight=1 + (sum(later.values()) * 1.5 + tokens) / 6000,
+            tokens=later,
             local=local,
         )
         return self.add(train_step), graded
@@ -253,9 +261,25 @@ def term_sampling(term: Term, train: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
+def rounds_to_come(train: Any, limits: dict[str, float], count: int) -> float:
+    """How many rounds the plan guesses: what the suite says, or what its budget of updates or rounds allows; else ten."""
+    said = [train.rounds.count] if isinstance(train.rounds.count, int) else []
+    said += [limits["rounds"]] if "rounds" in limits else []
+    said += [max(1.0, limits["updates"] * train.optim.batch / count)] if "updates" in limits and count else []
+    return min(said, default=10)
+
+
+def problem_count(found: catalogue.ProblemSet) -> int:
+    """How many problems a set holds, as far as one can tell without loading it; 0 where one cannot."""
+    if found.count is None and str(found.entry.get("file", "")).endswith(".jsonl"):
+        with Path(found.entry["file"]).open("rb") as file:
+            return sum(1 for line in file if line.strip())
+    return found.count or 0
+
+
 def folder_hash(folder: Path) -> str:
-    """Identity of local weights: every file's name and bytes."""
-    names = sorted(p for p in folder.rglob("*") if p.is_file())
+    """Identity of local weights: every file's name and bytes; hidden ones (caches of downloaders) are none of it."""
+    names = sorted(p for p in folder.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts))
     whole = hashlib.sha256()
     for path in names:
         with path.open("rb") as file:
@@ -272,6 +296,10 @@ def source_identity(found: catalogue.ProblemSet) -> tuple[dict[str, Any], dict[s
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
     return {"name": found.name, "format": path.suffix, "sha256": content, **entry}, {"file": str(path.resolve())}
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:g}%"
 
 
 def exams_of(suite: Suite) -> tuple[Exam, ...]:
@@ -310,12 +338,12 @@ def plan(suite: Suite) -> Plan:
                 for seed in suite.seeds.train:
                     trained, graded = planner.train(pair, spec, row, budget, seed, student, teacher, problems)
                     steps = {"train": trained, **{f"grade/{name}": address for name, address in graded.items()}}
+                    who = f"{pair} {row.label}" + (f" {budget}" if len(suite.budgets) > 1 else "") + f" seed {seed}"
                     for exam in exams:
                         for at in exam.at:
-                            mark = f"at-{at:g}"
-                            name = f"score/{exam.name}" if at == max(exam.at) else f"score/{exam.name}@{at:.0%}"
-                            steps[name] = planner.exam(
-                                exam, student, spec, "student", suite.seeds.exam, f"{pair} {row.label} seed {seed}", trained, mark
+                            title = who if at == max(exam.at) else f"{who} at {percent(at)}"
+                            steps[f"score/{exam.cell(at)}"] = planner.exam(
+                                exam, student, spec, "student", suite.seeds.exam, title, trained, f"at-{at:g}"
                             )
                     rows.append(Row(pair, row.label, role, steps, row.method, seed, budget, row.overrides))
     return Plan(tuple(planner.steps.values()), tuple(rows), exams)
@@ -323,16 +351,15 @@ def plan(suite: Suite) -> Plan:
 
 def summary(plan_: Plan) -> dict[str, Any]:
     """How much the rows share: steps and estimated tokens, together and as if every row ran alone."""
-    by_address = {step.address: step for step in plan_.steps}
     tokens = {kind: {"shared": 0, "alone": 0} for kind in ("rollout", "teacher", "exam")}
     alone = 0
     for step in plan_.steps:
-        if step.kind:
-            tokens[step.kind]["shared"] += step.tokens
+        for kind, value in step.tokens.items():
+            tokens[kind]["shared"] += value
     for row in plan_.rows:
         needed = plan_.needed(row.steps.values())
         alone += len(needed)
         for address in needed:
-            if by_address[address].kind:
-                tokens[by_address[address].kind]["alone"] += by_address[address].tokens
+            for kind, value in plan_.by_address[address].tokens.items():
+                tokens[kind]["alone"] += value
     return {"alone": alone, "shared": len(plan_.steps), "tokens": {**tokens, "estimated": True}}

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.records import Fault
+
 
 def encode(tokenizer, text: str, mode: str) -> list[int]:
     """One user message under the tokenizer's chat template, up to where the assistant begins. `mode` is plain or thinking."""
+    if tokenizer.chat_template is None:
+        raise Fault(f"tokenizer {tokenizer.name_or_path}: it has no chat template, so no prompt can be made. Choose an instruct model.")
     messages = [{"role": "user", "content": text}]
     return tokenizer.apply_chat_template(
         messages, add_generation_prompt=True, tokenize=True, return_dict=False, enable_thinking=mode == "thinking"

@@ -52,6 +52,15 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(canonical(value), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def key_of(identity: dict[str, Any]) -> str:
+    return digest(identity)[:20]
+
+
+def address_of(identity: dict[str, Any]) -> str:
+    """`<stage>/<key>`: where the store keeps a step, and how other steps name it."""
+    return f"{identity['stage']}/{key_of(identity)}"
+
+
 @dataclass(frozen=True)
 class Step:
     """`params` is canonical; `inputs` maps a role to another step's address. Title, weight and tokens are for people, never identity."""
@@ -67,7 +76,7 @@ class Step:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", canonical(self.params))
-        object.__setattr__(self, "key", digest(self.identity)[:20])
+        object.__setattr__(self, "key", key_of(self.identity))
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -75,5 +84,4 @@ class Step:
 
     @property
     def address(self) -> str:
-        """`<stage>/<key>`: where the store keeps it, and how other steps name it."""
         return f"{self.stage}/{self.key}"

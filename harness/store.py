@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.records import Fault
-from harness.step import Step, digest
+from harness.step import Step, address_of, digest
 
 
 class Corrupt(Exception):
@@ -129,13 +129,12 @@ class Store:
                 raise Corrupt(address, f"{folder / name} does not match its hash")
         return folder
 
-    def records(self, stage: str) -> Iterator[tuple[str, Record]]:
-        """Address and record of every finished step of a stage; unreadable ones are left out."""
+    def records(self, stage: str) -> Iterator[Record]:
+        """All readable records of a stage."""
         for path in sorted((self.root / stage).glob("*/record.json")):
-            address = f"{stage}/{path.parent.name}"
             with contextlib.suppress(Corrupt):
-                if record := self.record(address):
-                    yield address, record
+                if record := self.record(f"{stage}/{path.parent.name}"):
+                    yield record
 
     # Writing
 
@@ -232,8 +231,8 @@ class Store:
         current = {step.address for step in steps}
         others: dict[tuple[str, str], list[dict[str, str]]] = {}
         for stage in {step.stage for step in steps}:
-            for address, record in self.records(stage):
-                if address not in current:
+            for record in self.records(stage):
+                if address_of(record.step) not in current:
                     others.setdefault((stage, record.title), []).append(flat(record.step))
         return {step.address: difference(step, others.get((step.stage, step.title), [])) for step in steps}
 

@@ -66,6 +66,9 @@ def whole_problem_batches(trajectories: Sequence[Trajectory], size: int) -> list
             filled = 0
         batches[-1].extend(group)
         filled += sum(t.term == "main" and t.weight > 0 for t in group)
+    if filled == 0 and len(batches) > 1:  # a rest that weighs nothing: no update of its own
+        rest = batches.pop()
+        batches[-1].extend(rest)
     return [batch for batch in batches if batch]
 
 

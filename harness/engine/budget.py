@@ -38,9 +38,14 @@ def progress(spent: dict[str, float], limits: dict[str, float]) -> tuple[float, 
     return min(share, 1.0), meter
 
 
+def reached(amount: float, goal: float) -> bool:
+    """Shares of epochs are sums of fractions, so a hair below counts as reached."""
+    return amount >= goal * (1 - 1e-9)
+
+
 def ended_by(spent: dict[str, float], limits: dict[str, float]) -> str | None:
-    """The first limit that is met, or None. Shares of epochs are sums of fractions, so a hair below counts as met."""
-    return next((meter for meter, limit in limits.items() if spent[meter] >= limit * (1 - 1e-9)), None)
+    """The first limit that is met, or None."""
+    return next((meter for meter, limit in limits.items() if reached(spent[meter], limit)), None)
 
 
 def rate_factor(share: float, warmup: float, schedule: str | dict) -> float:

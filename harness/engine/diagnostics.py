@@ -18,7 +18,7 @@ def observe(scores: TokenScores) -> dict:
         columns |= {
             "teacher_logprob": teacher_CV.gather(1, written).squeeze(1),
             "teacher_entropy": -(teacher_CV.exp() * teacher_CV).sum(1),
-            "reverse_kl": (student_CV.exp() * (student_CV - teacher_CV)).sum(1),
+            "kl_to_teacher": (student_CV.exp() * (student_CV - teacher_CV)).sum(1),
             "same_top": (student_CV.argmax(1) == teacher_CV.argmax(1)).float(),
         }
     return columns

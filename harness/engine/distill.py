@@ -64,7 +64,7 @@ def backward(
             with torch.no_grad():
                 theirs = None if reader is None else reader.hidden([t.teacher_prompt_ids for t in micro], responses, pad_id)
             ids = torch.tensor([i for r in responses for i in r], device=hidden.device)
-            weights = torch.tensor([t.weight for t in micro for _ in t.response_ids], device=hidden.device)
+            weights = torch.tensor([t.weight for t in micro for _ in t.response_ids], dtype=torch.float64, device=hidden.device)
             summed, _, columns = chunked_loss(
                 loss, hidden, student.head, theirs, None if reader is None else reader.head, ids, weights, observe=observe
             )

@@ -43,6 +43,7 @@ def load_state(folder: Path, model, optimizer: torch.optim.Optimizer) -> dict[st
             tensors = load_file(str(path / "tensors.safetensors"))
             numbers = json.loads((path / "numbers.json").read_text())
         except (OSError, ValueError, SafetensorError):
+            shutil.rmtree(path, ignore_errors=True)  # or it would count as one of the newest
             continue
         with torch.no_grad():
             for key, parameter in trainable(model).items():

@@ -61,7 +61,13 @@ class HfSampler:
 
     @torch.no_grad()
     def write(self, requests: list[Request], sampling: Sampling, report: Callable[[int], None] = lambda tokens: None) -> list[Written]:
-        """The responses, in the order of the requests. `report` is told how many tokens were written since it was last called."""
+        """The responses, in the order of the requests. `report` is told how many tokens were written since it was last called.
+
+        Raises ValueError on a prompt that is empty or begins with padding: prompts come as they are, and are padded here.
+        """
+        for request in requests:
+            if not request.prompt_ids or request.prompt_ids[0] == self.pad_id:
+                raise ValueError(f"a prompt that begins {list(request.prompt_ids[:3])} is empty or padded (the padding id is {self.pad_id})")
         order = sorted(range(len(requests)), key=lambda i: (len(requests[i].prompt_ids), requests[i].prompt_ids, i))
         written: dict[int, Written] = {}
         for start in range(0, len(order), self.batch):

@@ -16,7 +16,11 @@ def run(job: Job) -> dict:
     problems = {p.id: p for p in from_bytes(Problem, job.input("problems") / "problems.parquet")}
     rollouts = [r for folder in job.inputs("rollouts") for r in from_bytes(Rollout, folder / "rollouts.parquet")]
     attempts = {(r.problem_id, r.sample): r for folder in job.inputs("attempts") for r in from_bytes(Rollout, folder / "rollouts.parquet")}
+    # Student and teacher share token ids, but not always the template: each reads under its own.
     tokenizer = models.tokenizer_of(models.source(ModelRef(**params["models"]["student"]), job.made("student")))
+    scorer = tokenizer
+    if params["scored"]:
+        scorer = models.tokenizer_of(models.source(ModelRef(**params["models"]["teacher"]), job.made("teacher")))
     reads, modes, limits = decode(params["reads"]), params["modes"], params["limits"]
     trajectories, over = [], 0
     for rollout in rollouts:
@@ -24,8 +28,8 @@ def run(job: Job) -> dict:
         student_prompt = prompts.encode(tokenizer, Plain()(Material(problem.prompt)), modes["student"])
         teacher_prompt: list[int] = []
         if params["scored"]:
-            text = prompts.decode(tokenizer, attempt.response_ids) if attempt else None
-            teacher_prompt = prompts.encode(tokenizer, reads(Material(problem.prompt, problem.solution, text)), modes["teacher"])
+            text = prompts.decode(scorer, attempt.response_ids) if attempt else None
+            teacher_prompt = prompts.encode(scorer, reads(Material(problem.prompt, problem.solution, text)), modes["teacher"])
         too_long = reads.needs_attempt and limits["teacher_prompt"] is not None and len(teacher_prompt) > limits["teacher_prompt"]
         over += too_long
         by_teacher = params["writer"] == "teacher"
@@ -41,7 +45,7 @@ def run(job: Job) -> dict:
                 student_written=len(attempt.response_ids) if attempt else 0 if by_teacher else len(rollout.response_ids),
                 teacher_written=len(rollout.response_ids) if by_teacher else 0,
                 teacher_read=(len(rollout.prompt_ids) if by_teacher else 0)
-                + (len(teacher_prompt) + len(rollout.response_ids) if params["scored"] else 0),
+                + (len(teacher_prompt) + len(rollout.response_ids) if params["scored"] and not too_long else 0),
             )
         )
     write_atomically(job.out / "trajectories.parquet", to_bytes(Trajectory, trajectories))

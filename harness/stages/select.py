@@ -18,16 +18,18 @@ def run(job: Job) -> dict:
     pair, limits = job.params["pair"], job.params["limits"]
     student = models.source(ModelRef(**pair["student"]), job.made("student"))
     differences = {}
+    tokenizer = models.tokenizer_of(student)
+    voices = [(tokenizer, pair["modes"]["student"])]  # who may read a prompt: tokenizers differ in their templates
     if pair["teacher"]:
         teacher = models.source(ModelRef(**pair["teacher"]), job.made("teacher"))
         spec = PairSpec(student="", teacher="", modes=pair["modes"], differ=job.params["differ"])
         differences = models.check_pair(job.step.title.removeprefix("select · "), spec, student, teacher)
-    tokenizer = models.tokenizer_of(student)
+        voices.append((models.tokenizer_of(teacher), pair["modes"]["teacher"]))
     problems = from_bytes(Problem, job.input("problems") / "problems.parquet")
     readings = [decode(item["reads"]) for item in job.params["readings"]]
     kept, dropped = [], Counter()
     for problem in problems:
-        reason = over_limit(problem, readings, limits, pair["modes"], tokenizer)
+        reason = over_limit(problem, readings, limits, voices)
         if reason:
             dropped[reason] += 1
         else:
@@ -38,17 +40,17 @@ def run(job: Job) -> dict:
     return {"problems": len(kept), "dropped": dict(sorted(dropped.items())), "differences": differences}
 
 
-def over_limit(problem: Problem, readings: list, limits: dict, modes: dict[str, str], tokenizer) -> str | None:
-    """The limit that the problem breaks, or None. Over-long prompts are dropped and counted, never cut."""
-    if limits["solution"] and problem.solution and len(tokenizer(problem.solution)["input_ids"]) > limits["solution"]:
+def over_limit(problem: Problem, readings: list, limits: dict, voices: list[tuple]) -> str | None:
+    """The limit that the problem breaks for any reader, or None. Over-long prompts are dropped and counted, never cut."""
+    tokenizer = voices[0][0]
+    if limits["solution"] and problem.solution and len(tokenizer(problem.solution, add_special_tokens=False)["input_ids"]) > limits["solution"]:
         return "solution"
     for reading in readings:
         if reading.needs_solution and problem.solution is None:
             return "no solution"
-        ids = prompts.encode(tokenizer, reading(Material(problem.prompt, problem.solution)), modes["teacher"])
-        if reading.needs_solution:
-            if limits["teacher_prompt"] and len(ids) > limits["teacher_prompt"]:
-                return "teacher_prompt"
-        elif len(ids) > limits["prompt"]:
-            return "prompt"
+        text = reading(Material(problem.prompt, problem.solution))
+        longest = max(len(prompts.encode(tokenizer, text, mode)) for tokenizer, mode in voices)
+        limit = "teacher_prompt" if reading.needs_solution else "prompt"
+        if limits[limit] and longest > limits[limit]:
+            return limit
     return None

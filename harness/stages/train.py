@@ -20,7 +20,7 @@ import torch
 from harness import models
 from harness.answers import decode
 from harness.engine.batching import whole_problem_batches
-from harness.engine.budget import Meters, ended_by, progress, rate_factor
+from harness.engine.budget import Meters, ended_by, progress, rate_factor, reached
 from harness.engine.distill import Objective, Reader, backward
 from harness.engine.state import load_state, save_state, trainable
 from harness.records import Fault, ModelRef, Problem, Trajectory
@@ -39,8 +39,8 @@ def run(job: Job) -> dict:
     try:
         return carry_through(job)
     except Corrupt as fault:
-        if not (job.work / "journal" / fault.address).exists():
-            raise  # an input of ours: made again by whoever runs the plan
+        if fault.address in job.step.inputs.values():
+            raise  # made again by whoever runs the plan
         shutil.rmtree(job.work)  # the journal cannot be trusted half way: begin again from round 0
         return carry_through(job)
 
@@ -71,8 +71,7 @@ class TrainRun:
             if reader is not None:
                 self.parameters["teacher"] = models.matmul_parameters(reader.model)
         if not self.parameters["teacher"] and params["pair"]["teacher"]:  # the teacher writes but does not score
-            writer = models.load(ModelRef(**params["pair"]["teacher"]), self._teacher_source())
-            self.parameters["teacher"] = models.matmul_parameters(writer)
+            self.parameters["teacher"] = models.matmul_parameters(models.skeleton(self._teacher_source()))
         optim = params["optim"]
         self.optimizer = torch.optim.AdamW(
             list(trainable(self.model).values()),
@@ -97,6 +96,7 @@ class TrainRun:
             model = models.with_lora(models.load(ref, where), Lora(**self.params["lora"]), derive(self.params["seed"], "adapter"))
         else:
             model = models.load(ModelRef(ref.path, ref.revision, "float32"), where)  # all weights: the optimizer needs their low bits
+        models.check_head(model, models.vocabulary_of(self.tokenizer))
         if models.device().type == "cuda":
             model.gradient_checkpointing_enable()
         return model.train()
@@ -116,6 +116,7 @@ class TrainRun:
             if who not in loaded:
                 where = student_source if who == "student" else self._teacher_source()
                 model = models.load(ModelRef(**self.params["pair"][who]), where).requires_grad_(False)
+                models.check_head(model, vocabulary)
                 loaded[who] = Reader(model, vocabulary)
             found[name] = loaded[who]
         return found
@@ -145,6 +146,7 @@ class TrainRun:
 
     def round(self) -> None:
         trajectories = self._trajectories()
+        whole, before = self.batch == 0, self._limited()
         batches = whole_problem_batches(trajectories, self.params["optim"]["batch"])
         self.kept = time.monotonic()
         while self.batch < len(batches) and self.ended is None:
@@ -153,6 +155,11 @@ class TrainRun:
             if time.monotonic() - self.kept > STATE_SECONDS:
                 self._keep()
         if self.ended is None:
+            if whole and self._limited() == before:
+                raise Fault(
+                    f"{self.job.step.title}: round {self.round_} spent nothing of {', '.join(self.limits)}, so training would never end. "
+                    "Limit something that this method spends, or look why its trajectories weigh nothing."
+                )
             self.round_, self.batch = self.round_ + 1, 0
         self._keep()
 
@@ -187,6 +194,9 @@ class TrainRun:
     def _relay(self, event: dict[str, Any]) -> None:
         self.job.report({**event, "doing": f"round {self.round_}: {event['doing']}", **self._share()})
 
+    def _limited(self) -> dict[str, float]:
+        return {meter: self.meters.spent[meter] for meter in self.limits}
+
     def _share(self) -> dict[str, Any]:
         return {"progress": progress(self.meters.spent, self.limits)[0]}
 
@@ -214,14 +224,14 @@ class TrainRun:
         torch.manual_seed(derive(self.params["seed"], "dropout", int(spent["updates"])))
         self.optimizer.zero_grad(set_to_none=True)
         seen = backward(self.objective, self.student, batch, share, self.pad_id, self.job.machine.get("micro_batch_tokens", 16384))
+        seen["gradient_norm"] = torch.nn.utils.clip_grad_norm_(list(trainable(self.model).values()), optim["grad_clip"]).item()
         if not all(map(_finite, seen.values())):
             raise Fault(
                 f"{self.job.step.title}: update {int(spent['updates'])} gave a value that is not finite ({seen}). "
                 "Lower `train.optim.learning_rate`, or look at the trajectories with `harness show`."
             )
-        norm = torch.nn.utils.clip_grad_norm_(list(trainable(self.model).values()), optim["grad_clip"]).item()
         self.optimizer.step()
-        self.log.append({"round": self.round_, "lag": self.batch, "learning_rate": rate, "gradient_norm": norm, **seen, **spent})
+        self.log.append({"round": self.round_, "lag": self.batch, "learning_rate": rate, **seen, **spent})
         self.job.report(
             {"doing": "train", "done": int(spent["updates"]), "loss": seen["objective"], "trained": int(spent["trained"]), "progress": share}
         )
@@ -229,7 +239,7 @@ class TrainRun:
         last = self.log[-2]["share"] if len(self.log) > 1 else 0.0
         self.log[-1]["share"] = share
         for fraction in self.params["checkpoints"]:
-            if (last < fraction <= share and fraction < 1.0) or (fraction == 1.0 and self.ended):
+            if (reached(share, fraction) and not reached(last, fraction) and fraction < 1.0) or (fraction == 1.0 and self.ended):
                 self._save(f"at-{fraction:g}")
 
     def _save(self, name: str) -> None:
@@ -246,7 +256,7 @@ class TrainRun:
             raise Fault(f"{self.job.step.title}: nothing was trained.")
         for checkpoint in sorted((self.job.work / "checkpoints").glob("at-*")):
             shutil.copytree(checkpoint, self.job.out / checkpoint.name)
-        columns = {key: [entry.get(key) for entry in self.log] for key in self.log[-1]}
+        columns = {key: [entry.get(key) for entry in self.log] for key in dict.fromkeys(key for entry in self.log for key in entry)}
         pq.write_table(pa.table(columns), self.job.out / "log.parquet")
         (self.job.out / "spent.json").write_text(json.dumps(self.meters.spent, sort_keys=True))
         written = {"rollout": 0, "teacher": 0}  # tokens of rounds 1 and later
