@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import inspect
+import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from types import FunctionType
 from typing import Any
 
+from harness.records import Fault
 from methods import METHODS
 from methods.method import Method, Term
 from methods.parts import contexts, keep, losses, teachers, tokens, writers
@@ -21,17 +25,27 @@ def values_in(value: Any) -> Iterator[Any]:
         yield value
         for f in fields(value):
             yield from values_in(getattr(value, f.name))
-    elif hasattr(value, "values"):
-        for item in value.values():
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
             yield from values_in(item)
 
 
+@functools.cache
 def part_types() -> dict[str, type]:
-    """All classes that an answer may be made of: the parts of this repository, and those of registered entries."""
+    """All classes that an answer may be made of: the parts of this repository, and those of registered entries.
+
+    An address knows a class by its bare name, so two classes of one name cannot both take part. Raises Fault.
+    """
     modules = (contexts, keep, losses, teachers, tokens, writers)
     types = {name: item for module in modules for name, item in vars(module).items() if isinstance(item, type) and is_dataclass(item)}
     for method in METHODS.values():
-        types.update({type(value).__name__: type(value) for value in values_in(method)})
+        for kind in map(type, values_in(method)):
+            if types.setdefault(kind.__name__, kind) is not kind:
+                other = types[kind.__name__]
+                raise Fault(
+                    f"method {method.name!r}: its part {kind.__module__}.{kind.__name__} bears the name of {other.__module__}.{other.__name__}, "
+                    "and addresses in the store could not tell them apart. Give the class another name."
+                )
     return {**types, "Term": Term}
 
 
@@ -51,19 +65,38 @@ def decode(data: Any, types: dict[str, type] | None = None) -> Any:
 
 
 def fingerprint(method_terms: dict[str, Term]) -> str:
-    """A hash of the source of every part in the answers, comments and docstrings left out: it moves when an answer's code is edited."""
-    kinds = {type(value) for term in method_terms.values() for value in values_in(term)} - {Term, Method}
-    sources = {f"{base.__module__}.{base.__qualname__}": meaning(base) for kind in kinds for base in kind.__mro__ if base is not object}
+    """A hash of what the answers' code means: it moves when a part, a base of one, or a helper that they name is edited."""
+    todo: list[Any] = [type(value) for term in method_terms.values() for value in values_in(term)]
+    sources: dict[str, str] = {}
+    while todo:
+        item = todo.pop()
+        name = f"{item.__module__}.{item.__qualname__}"
+        if name not in sources and item not in (Term, Method, object):
+            sources[name], named = meaning(item)
+            todo += [*named, *getattr(item, "__bases__", ())]
     return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()[:16]
 
 
-def meaning(kind: type) -> str:
+@functools.cache
+def meaning(item: type | FunctionType) -> tuple[str, list[Any]]:
+    """The code of a class or function without docstrings, comments and annotations, and the helpers of its own package that it names."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(item)))
     except (OSError, TypeError):
-        return kind.__qualname__
+        return item.__qualname__, []
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body[0].value.value = ""
-    return ast.dump(tree)
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.FunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(...)
+    around = vars(sys.modules[item.__module__])
+    found = [around[name] for name in sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}) if name in around]
+    package = item.__module__.partition(".")[0]
+    helpers = [each for each in found if isinstance(each, type | FunctionType) and each.__module__.partition(".")[0] == package]
+    constants = [each for each in found if isinstance(each, int | float | str)]
+    return ast.unparse(tree) + repr(constants), helpers  # as code: `ast.dump` has another form with each Python

@@ -38,7 +38,7 @@ def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str,
     broken = [failures[address] for address in failures if address in needed]
     complete = all(record_of(store, address) for name, address in row.steps.items() if name.startswith("score/"))
     status = "done" if complete else "failed" if broken else "incomplete"
-    reason = None if complete else f"{broken[0].step.title}: {broken[0].reason.splitlines()[0]}" if broken else "the run ended before it was done"
+    reason = None if complete else f"{broken[0].step.title}: {broken[0].reason.text}" if broken else "the run ended before it was done"
     return Result(
         suite=suite.suite,
         pair=row.pair,

@@ -12,9 +12,12 @@ def checked(correct: Sequence[int], samples: int | Sequence[int]) -> list[tuple[
     counts = list(correct)
     if not counts:
         raise ValueError("no problems: a score over nothing is undefined")
-    if not isinstance(samples, Integral | Sequence) and not hasattr(samples, "__len__"):
-        raise ValueError(f"samples is {samples!r}; an integer or one integer per problem is wanted")  # noqa: TRY004
-    totals = [samples] * len(counts) if isinstance(samples, Integral) else list(samples)
+    if isinstance(samples, Integral):
+        totals = [int(samples)] * len(counts)
+    elif hasattr(samples, "__len__"):
+        totals = list(samples)  # pyright: ignore[reportArgumentType]  numpy arrays too
+    else:
+        raise ValueError(f"samples is {samples!r}; an integer or one integer per problem is wanted")
     if len(totals) != len(counts):
         raise ValueError(f"{len(counts)} counts of correct answers, but {len(totals)} of samples")
     pairs = []
@@ -22,11 +25,12 @@ def checked(correct: Sequence[int], samples: int | Sequence[int]) -> list[tuple[
         for name, value in (("correct", c), ("samples", n)):
             if not isinstance(value, Integral) or isinstance(value, bool):
                 raise ValueError(f"problem {i}: {name} is {value!r}, not a count; counts per problem are wanted, not shares or flags")
-        if n < 1:
-            raise ValueError(f"problem {i}: {n} samples; at least one is needed")
-        if not 0 <= c <= n:
-            raise ValueError(f"problem {i}: {c} correct of {n} samples")
-        pairs.append((int(c), int(n)))
+        right, asked = int(c), int(n)
+        if asked < 1:
+            raise ValueError(f"problem {i}: {asked} samples; at least one is needed")
+        if not 0 <= right <= asked:
+            raise ValueError(f"problem {i}: {right} correct of {asked} samples")
+        pairs.append((right, asked))
     return pairs
 
 

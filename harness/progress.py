@@ -1,4 +1,4 @@
-"""What a run looks like while it runs: live lines on a terminal, one line an event in a log."""
+"""What a run looks like while it runs: live lines on a terminal, a line an event that matters in a log."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from harness.run import Progress
+from harness.plan import Row
+from harness.run import Failure, Progress
 from harness.step import Step
 
 HEARTBEAT = 20.0  # seconds between lines of a quiet log
+WORTH_A_LINE = 5.0  # a step that took less is told by the counter alone
 
 
-def clock(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"
+def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -32,25 +32,21 @@ def amount(value: float) -> str:
 
 
 def head(progress: Progress) -> str:
-    rate = progress.tokens / progress.seconds if progress.seconds else 0
-    left = "" if progress.left is None else f", about {clock(progress.left)} left"
     return (
-        f"steps {progress.done}/{progress.total} · rows {progress.rows_done}/{progress.rows} · "
-        f"{amount(rate)} tokens/s · {clock(progress.seconds)} gone{left}"
+        f"steps {progress.done}/{progress.total} · rows {progress.rows_done}/{progress.rows} · {amount(progress.rate)} tokens/s · "
+        f"{clock(progress.seconds)} gone, about {clock(progress.left)} left"
     )
 
 
 def doing(step: Step, event: dict[str, Any]) -> str:
-    said = [step.title]
-    if event:
-        said.append(str(event.get("doing", "")))
-        if "done" in event or "step" in event:
-            of = f"/{event['of']}" if event.get("of") else ""
-            said.append(f"{event.get('done', event.get('step'))}{of}")
-        if "progress" in event:
-            said.append(f"{event['progress']:.0%} of budget")
-        if "loss" in event:
-            said.append(f"loss {event['loss']:.4f}")
+    """What a running step says of itself: what it is at, how far, the loss."""
+    said = [step.title, str(event.get("doing", ""))]
+    if "progress" in event:
+        said.append(f"{event['progress']:.0%} of budget")
+    elif "done" in event or "step" in event:
+        said.append(f"{event.get('done', event.get('step'))}" + (f"/{event['of']}" if event.get("of") else ""))
+    if "loss" in event:
+        said.append(f"loss {event['loss']:.4f}")
     return " · ".join(s for s in said if s)
 
 
@@ -80,17 +76,27 @@ class Screen:
         self.last = time.monotonic()
         self.console.print(Text(text, style=style))
 
-    def __call__(self, kind: str, step: Step, detail: Any, progress: Progress) -> None:
+    def step_done(self, step: Step, seconds: float, progress: Progress) -> None:
+        if seconds >= WORTH_A_LINE:
+            self.say(f"[{progress.done:>{len(str(progress.total))}}/{progress.total}] {step.title} ({seconds:.0f} s)")
+
+    def row_done(self, row: Row, progress: Progress) -> None:
+        seed = "" if row.seed is None else f" · seed {row.seed}"
+        said = " · ".join(part for part in (row.pair, row.label, row.budget) if part)
+        self.say(f"[{progress.done:>{len(str(progress.total))}}/{progress.total}] row {progress.rows_done}/{progress.rows} is complete: {said}{seed}")
+
+    def failed(self, failure: Failure, progress: Progress) -> None:
+        self.say(f"failed: {failure.step.title}: {failure.reason.text}", "red")
+        if failure.reason.detail:
+            self.say(failure.reason.detail, "dim")
+
+    def again(self, step: Step, why: str, progress: Progress) -> None:
+        self.say(f"again: {step.title}: {why}", "yellow")
+
+    def tick(self, progress: Progress) -> None:
+        running = [doing(step, event) for step, event in progress.running.values()]
         if self.live:
-            lines = [Text(head(progress), style="bold")]
-            lines += [Text(f"  {doing(s, event)}", style="dim", no_wrap=True, overflow="ellipsis") for s, event in progress.running.values()]
-            self.live.update(Group(*lines))
-        if kind == "done":
-            seconds = detail.measured.get("seconds", 0.0) if detail else 0.0
-            self.say(f"[{progress.done:>4}/{progress.total}] {step.title} ({seconds:.1f} s)")
-        elif kind == "failed":
-            self.say(f"failed: {step.title}: {detail}", "red")
-        elif kind == "again":
-            self.say(f"again: {step.title}: {detail}", "yellow")
-        elif kind == "tick" and not self.live and time.monotonic() - self.last > HEARTBEAT:
-            self.say(f"{head(progress)}  [{'; '.join(doing(s, e) for s, e in progress.running.values())}]")
+            lines = [Text(f"  {line}", style="dim", no_wrap=True, overflow="ellipsis") for line in running]
+            self.live.update(Group(Text(head(progress), style="bold"), *lines))
+        elif time.monotonic() - self.last > HEARTBEAT:
+            self.say("\n".join([head(progress), *(f"    {line}" for line in running)]))

@@ -6,15 +6,14 @@ Counts per problem are the result. The figures beside them (`avg_at`, `pass_at`)
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.records import Fault
+from harness.store import write_atomically
 
 FORMAT = 1
 SUITE_FILE = "suite.json"  # the resolved suite, beside the rows
@@ -79,9 +78,11 @@ class ExamScore(Strict):
 
 
 class Meters(Strict):
-    """What a row consumed: optimizer updates, tokens, FLOPs, and modelled H100-hours."""
+    """What a row consumed: optimizer updates, passes over the problems, rounds, tokens, FLOPs, and modelled H100-hours."""
 
     updates: int = 0
+    epochs: float | None = None  # None in files older than the meter
+    rounds: int | None = None
     student_written: int = 0
     teacher_written: int = 0
     teacher_read: int = 0
@@ -152,24 +153,9 @@ def _as_name(text: str) -> str:
 def write_result(folder: Path, result: Result, *, several_budgets: bool = False) -> Path:
     """Write the row below its suite's folder, whole or not at all, and say where."""
     path = folder / file_name(result, several_budgets=several_budgets)
-    write_atomically(path, json.dumps(result.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(result.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, text.encode())
     return path
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """A reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def read_result(path: Path) -> Result:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from harness.answers import fingerprint
-from harness.executors.local import LocalPool, Task
+from harness.answers import fingerprint, values_in
+from harness.executors.local import LocalPool, Reason, Task
 from harness.plan import Plan, Row
 from harness.records import Fault
 from harness.step import Step
-from harness.store import Corrupt, Store
+from harness.store import Corrupt, Record, Store
 
-RETRIES = 1  # of a step whose process died; a second death is its result
+RETRIES = 1  # of a step whose process died, or whose input had to be made again; the next such end is its result
 BUSY_SECONDS = 2.0  # before asking again for a step that another run is at
 
 
@@ -24,11 +24,10 @@ class Progress:
 
     total: int
     done: int
-    weight: float  # estimated seconds, all steps to do
-    weight_done: float = 0.0
-    rows: int = 0
+    rows: int
     rows_done: int = 0
-    tokens: int = 0
+    tokens: int = 0  # written by finished steps
+    left: float = 0.0  # estimated seconds
     started: float = field(default_factory=time.monotonic)
     running: dict[str, tuple[Step, dict[str, Any]]] = field(default_factory=dict)
 
@@ -37,46 +36,60 @@ class Progress:
         return time.monotonic() - self.started
 
     @property
-    def left(self) -> float | None:
-        """Estimated seconds left at the pace so far; None before a pace can be told."""
-        part = sum(step.weight * event.get("progress", event.get("done", 0) / event["of"] if event.get("of") else 0) for step, event in self.running.values())
-        through = self.weight_done + part
-        if through < 0.02 * self.weight or self.seconds < 5:
-            return None
-        return max(0.0, (self.weight - through) * self.seconds / through)
+    def rate(self) -> float:
+        """Tokens written a second, those of unfinished steps included."""
+        unfinished = sum(event.get("tokens", 0) for _, event in self.running.values())
+        return (self.tokens + unfinished) / max(self.seconds, 1e-9)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a step could not be carried out; `input_fault` where the user's input is to blame."""
+    """A step that could not be carried out."""
 
     step: Step
-    reason: str
-    input_fault: bool
+    reason: Reason
+
+    @property
+    def input_fault(self) -> bool:
+        """Whether what the user gave is to blame: known where problems and models are first looked at, before anything is trained."""
+        return self.reason.kind == "input" and self.step.stage in ("problems", "select")
 
 
-Watch = Callable[[str, Step, Any, Progress], None]
+class Watcher(Protocol):
+    """Whoever is told: a terminal, a log, a test."""
+
+    def step_done(self, step: Step, seconds: float, progress: Progress) -> None: ...
+
+    def row_done(self, row: Row, progress: Progress) -> None: ...
+
+    def failed(self, failure: Failure, progress: Progress) -> None: ...
+
+    def again(self, step: Step, why: str, progress: Progress) -> None: ...
+
+    def tick(self, progress: Progress) -> None: ...
 
 
-def states(plan: Plan, store: Store) -> dict[str, str]:
-    """Address → why it is to do, for every step that is. A corrupt record is set aside here and named."""
-    todo = {}
+def states(plan: Plan, store: Store) -> tuple[set[str], list[Corrupt]]:
+    """The addresses that are to do. Corrupt records are set aside here, to be made again, and named."""
+    todo, corrupt = set(), []
     for step in plan.steps:
         try:
-            if store.record(step.address) is None:
-                todo[step.address] = store.why(step)
+            done = store.record(step.address) is not None
         except Corrupt as fault:
             store.discard(step.address)
-            todo[step.address] = f"corrupt: {fault.what}"
-    return todo
+            corrupt.append(fault)
+            done = False
+        if not done:
+            todo.add(step.address)
+    return todo, corrupt
 
 
-def refuse_silent_edits(plan: Plan, store: Store, accept: bool) -> None:
+def refuse_silent_edits(rows: list[Row], store: Store, accept: bool) -> None:
     """Raise Fault where a trained row's answers were edited in code and no version was raised. `accept`: the meaning is unchanged."""
-    for row in plan.rows:
+    for row in rows:
         if row.method is None:
             continue
-        record, now = None, fingerprint(row.method.terms)
+        now = fingerprint(row.method.terms)
         try:
             record = store.record(row.steps["train"])
         except Corrupt:
@@ -86,26 +99,15 @@ def refuse_silent_edits(plan: Plan, store: Store, accept: bool) -> None:
         if accept:
             store.restamp(row.steps["train"], now)
             continue
-        parts = ", ".join(sorted({type(term.loss).__name__ for term in row.method.terms.values()}))
+        parts = ", ".join(sorted({type(value).__name__ for value in values_in(row.method.terms)} - {"Term"}))
         raise Fault(
-            f"row {row.label!r}: the code of its answers (loss {parts} and what it is made of) was edited since it was trained, "
-            "but no `version` was raised. If the meaning changed, raise `version` in the class you edited: the row is trained again. "
+            f"row {row.label!r}: the code of its answers ({parts}, or what they call) was edited since it was trained, but no `version` "
+            "was raised. If the meaning changed, raise `version` in the class it changed in: the row is trained again. "
             "If it did not, run once with --accept-edits: what is trained stays."
         )
 
 
-def priorities(plan: Plan, todo: dict[str, str]) -> dict[str, float]:
-    """Seconds of work that hang on each step, its own included: the longest chain goes first."""
-    after: dict[str, float] = {}
-    for step in reversed(plan.steps):  # an order in which they can be carried out, so dependants come later
-        own = after.get(step.address, 0.0) + (step.weight if step.address in todo else 0.0)
-        after[step.address] = own
-        for address in step.inputs.values():
-            after[address] = max(after.get(address, 0.0), own)
-    return after
-
-
-def carry_out(plan: Plan, rows: list[Row], store: Store, todo: dict[str, str], pool: LocalPool, watch: Watch) -> dict[str, Failure]:
+def carry_out(plan: Plan, rows: list[Row], store: Store, todo: set[str], pool: LocalPool, watch: Watcher) -> dict[str, Failure]:
     """Carry out what the rows need and is not done. Returns the failures by address; everything else that could be done is."""
     return Runner(plan, rows, store, todo, pool, watch).go()
 
@@ -113,47 +115,70 @@ def carry_out(plan: Plan, rows: list[Row], store: Store, todo: dict[str, str], p
 class Runner:
     """The loop's state: what is to do, what runs, what failed."""
 
-    def __init__(self, plan: Plan, rows: list[Row], store: Store, todo: dict[str, str], pool: LocalPool, watch: Watch) -> None:
-        self.plan, self.rows, self.store, self.pool, self.watch = plan, rows, store, pool, watch
-        self.by_address = {step.address: step for step in plan.steps}
-        self.todo = {address: self.by_address[address] for address in wanted(plan, rows, todo)}
-        self.first = priorities(plan, todo)
+    def __init__(self, plan: Plan, rows: list[Row], store: Store, todo: set[str], pool: LocalPool, watch: Watcher) -> None:
+        self.plan, self.store, self.pool, self.watch = plan, store, pool, watch
+        needed = plan.needed(address for row in rows for address in row.steps.values())
+        self.order = [step for step in plan.steps if step.address in needed]
+        self.todo = {address: plan.by_address[address] for address in wanted(plan, rows, todo)}
         self.running: dict[str, Step] = {}
         self.failures: dict[str, Failure] = {}
-        self.deaths: dict[str, int] = {}
+        self.ends: Counter[str] = Counter()  # deaths and corrupt inputs of a step so far
         self.not_before: dict[str, float] = {}
+        self.full = False  # nothing can be written any more: begin nothing new
+        self.paces = {stage: Pace() for stage in {step.stage for step in plan.steps}}
         self.prints = {row.steps["train"]: fingerprint(row.method.terms) for row in rows if row.method}
-        self.open_rows = {id(row): plan.needed(row.steps.values()) for row in rows}
-        needed = plan.needed(a for row in rows for a in row.steps.values())
-        self.progress = Progress(len(needed), len(needed) - len(self.todo), sum(s.weight for s in self.todo.values()), rows=len(rows))
-        self._count_rows()
+        self.open_rows = [(row, plan.needed(row.steps.values())) for row in rows]
+        self.progress = Progress(total=len(needed), done=len(needed) - len(self.todo), rows=len(rows))
+        self.open_rows = [(row, needs) for row, needs in self.open_rows if needs & self.todo.keys()]
+        self.progress.rows_done = len(rows) - len(self.open_rows)
 
     def go(self) -> dict[str, Failure]:
         while self.todo or self.running:
-            self._submit()
-            if not self.running and not self._waiting():
+            first = self._seconds_that_hang_on()
+            self.progress.left = max(max(first.values(), default=0), sum(map(self._expected, self._unfinished())) / self.pool.size)
+            if not self.full:
+                self._submit(first)
+            waiting = not self.full and any(address in self.todo for address in self.not_before)
+            if not self.running and not waiting:
                 break  # what is left hangs on failures
             for task, kind, detail in self.pool.events(0.5):
                 getattr(self, f"_on_{kind}")(task.step, detail)
-            self.watch("tick", next(iter(self.by_address.values())), None, self.progress)
+            self.watch.tick(self.progress)
         return self.failures
 
-    def _ready(self) -> list[Step]:
+    # What next, and how long yet
+
+    def _unfinished(self) -> list[Step]:
+        return [*self.todo.values(), *self.running.values()]
+
+    def _expected(self, step: Step) -> float:
+        """Seconds that a step still needs: the plan's weight at its stage's pace so far, less what it reports as done."""
+        if step.address not in self.todo and step.address not in self.running:
+            return 0.0
+        event = self.progress.running[step.address][1] if step.address in self.running else {}
+        share = event.get("progress", event["done"] / event["of"] if event.get("of") else 0.0)
+        return step.weight * self.paces[step.stage].factor * (1 - min(1.0, share))
+
+    def _seconds_that_hang_on(self) -> dict[str, float]:
+        """Address → seconds of the longest chain of work from this step on, its own included: the longest goes first."""
+        chain: dict[str, float] = {}
+        for step in reversed(self.order):  # an order in which they can be carried out, so dependants come later
+            chain[step.address] = chain.get(step.address, 0.0) + self._expected(step)
+            for address in step.inputs.values():
+                chain[address] = max(chain.get(address, 0.0), chain[step.address])
+        return chain
+
+    def _submit(self, first: dict[str, float]) -> None:
         now = time.monotonic()
         open_ = self.todo.keys() | self.running.keys() | self.failures.keys()
         ready = [s for s in self.todo.values() if not open_ & set(s.inputs.values()) and self.not_before.get(s.address, 0) <= now]
-        return sorted(ready, key=lambda step: -self.first[step.address])
-
-    def _waiting(self) -> bool:
-        return any(address in self.todo for address in self.not_before)
-
-    def _submit(self) -> None:
-        for step in self._ready()[: self.pool.free]:
+        for step in sorted(ready, key=lambda step: -first[step.address])[: self.pool.free]:
             del self.todo[step.address]
             self.running[step.address] = step
             self.progress.running[step.address] = (step, {})
             self.pool.submit(Task(step, self.prints.get(step.address)))
-            self.watch("start", step, None, self.progress)
+
+    # What happened
 
     def _leave(self, step: Step) -> None:
         self.running.pop(step.address, None)
@@ -166,12 +191,17 @@ class Runner:
         self._leave(step)
         self.not_before.pop(step.address, None)
         self.progress.done += 1
-        self.progress.weight_done += step.weight
         record = self.store.record(step.address)
-        tokens = record.facts.get("tokens", 0) if record else 0
-        self.progress.tokens += sum(tokens.values()) if isinstance(tokens, dict) else tokens if step.stage == "generate" else 0
-        self._count_rows()
-        self.watch("done", step, record, self.progress)
+        assert record is not None
+        self.paces[step.stage].learn(step.weight, record.measured["seconds"])
+        self.progress.tokens += sum(tokens_of(step, record).values())
+        self.watch.step_done(step, record.measured["seconds"], self.progress)
+        left = self.todo.keys() | self.running.keys() | self.failures.keys()
+        finished = [row for row, needs in self.open_rows if not left & needs]
+        self.open_rows = [(row, needs) for row, needs in self.open_rows if left & needs]
+        for row in finished:
+            self.progress.rows_done += 1
+            self.watch.row_done(row, self.progress)
 
     def _on_busy(self, step: Step, _: Any) -> None:
         """Another run is at this step: look again later, do something else meanwhile."""
@@ -179,47 +209,72 @@ class Runner:
         self.not_before[step.address] = time.monotonic() + BUSY_SECONDS
         self.todo[step.address] = step
 
-    def _on_failed(self, step: Step, reason: str) -> None:
+    def _on_failed(self, step: Step, reason: Reason) -> None:
         self._leave(step)
-        self.failures[step.address] = Failure(step, reason, input_fault="\nTraceback" not in reason)
-        self.watch("failed", step, reason, self.progress)
+        self.failures[step.address] = Failure(step, reason)
+        if reason.kind == "disk":
+            self.full = True
+        else:
+            self.watch.failed(self.failures[step.address], self.progress)
 
     def _on_died(self, step: Step, reason: str) -> None:
-        self.deaths[step.address] = self.deaths.get(step.address, 0) + 1
-        if self.deaths[step.address] > RETRIES:
-            self._on_failed(step, f"{reason}, {self.deaths[step.address]} times")
-            return
-        self._leave(step)
-        self.todo[step.address] = step
-        self.watch("again", step, f"{reason}; it is tried again", self.progress)
+        if self._once_more(step, reason):
+            self.watch.again(step, f"{reason}; it is tried again", self.progress)
 
-    def _on_corrupt(self, step: Step, detail: tuple[str, str]) -> None:
+    def _on_corrupt(self, step: Step, fault: Corrupt) -> None:
         """An input does not match its hash: set it aside, make it again, then this step."""
-        address, what = detail
-        self._leave(step)
-        self.store.discard(address)
-        self.todo[step.address] = step
-        if address in self.by_address and address not in self.running and address not in self.todo:
-            self.todo[address] = self.by_address[address]
+        self.store.discard(fault.address)
+        if not self._once_more(step, str(fault)):
+            return
+        source = self.plan.by_address.get(fault.address)
+        if source and source.address not in self.running and source.address not in self.todo:
+            self.todo[source.address] = source
             self.progress.done -= 1
-        self.watch("again", self.by_address.get(address, step), f"{what}; it is made again", self.progress)
+        self.watch.again(source or step, f"{fault.what}; it is made again", self.progress)
 
-    def _count_rows(self) -> None:
-        left = self.todo.keys() | self.running.keys() | self.failures.keys()
-        self.progress.rows_done = sum(not left & needed for needed in self.open_rows.values())
+    def _once_more(self, step: Step, reason: str) -> bool:
+        self._leave(step)
+        self.ends[step.address] += 1
+        if self.ends[step.address] > RETRIES:
+            self._on_failed(step, Reason("error", f"{reason}, {self.ends[step.address]} times"))
+            return False
+        self.todo[step.address] = step
+        return True
 
 
-def wanted(plan: Plan, rows: list[Row], todo: dict[str, str]) -> list[str]:
+@dataclass
+class Pace:
+    """Seconds that a stage's steps took, for each second that the plan guessed."""
+
+    guessed: float = 0.0
+    took: float = 0.0
+
+    def learn(self, guessed: float, took: float) -> None:
+        self.guessed, self.took = self.guessed + guessed, self.took + took
+
+    @property
+    def factor(self) -> float:
+        return self.took / self.guessed if self.guessed else 1.0
+
+
+def wanted(plan: Plan, rows: list[Row], todo: set[str]) -> list[str]:
     """The steps to carry out: those that the rows' ends need, going back only through what is not done."""
-    inputs = {step.address: step.inputs.values() for step in plan.steps}
     found: dict[str, None] = {}
     stack = [address for row in rows for address in row.steps.values()]
     while stack:
         address = stack.pop()
         if address in todo and address not in found:
             found[address] = None
-            stack.extend(inputs[address])
+            stack.extend(plan.by_address[address].inputs.values())
     return list(found)
+
+
+def tokens_of(step: Step, record: Record) -> dict[str, int]:
+    """Tokens written, by whom. A train step tells both kinds of its later rounds; a generate step is of one kind."""
+    if step.stage not in ("generate", "train"):
+        return {}
+    tokens = record.facts["tokens"]
+    return tokens if isinstance(tokens, dict) else dict.fromkeys(step.tokens, tokens)
 
 
 def tokens_written(plan: Plan, rows: list[Row], store: Store) -> dict[str, dict[str, int]]:
@@ -227,8 +282,7 @@ def tokens_written(plan: Plan, rows: list[Row], store: Store) -> dict[str, dict[
     counts: dict[str, dict[str, int]] = {}
     for step in plan.steps:
         if step.stage in ("generate", "train") and (record := store.record(step.address)):
-            tokens = record.facts["tokens"]
-            counts[step.address] = tokens if isinstance(tokens, dict) else {step.kind: tokens}
+            counts[step.address] = tokens_of(step, record)
     found = {kind: {"shared": 0, "alone": 0} for kind in ("rollout", "teacher", "exam")}
     every: set[str] = set()
     for row in rows:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.results import Result, read_results, read_suites, write_atomically
+from harness.results import Result, read_results, read_suites
+from harness.store import write_atomically
 from reports import html, markdown, spreadsheet
-from reports.tables import Board, board
+from reports.nouns import Board
+from reports.tables import board
 
 PAGES = (("index.html", html.page), ("leaderboard.md", markdown.text), ("leaderboard.csv", spreadsheet.text))
 
@@ -20,7 +22,7 @@ def render(results_folders: Sequence[Path], out: Path) -> list[Path]:
 def write(made: Board, out: Path) -> list[Path]:
     written = []
     for name, text in PAGES:
-        write_atomically(out / name, text(made))
+        write_atomically(out / name, text(made).encode())
         written.append(out / name)
     return written
 

@@ -41,18 +41,19 @@ class Estimate:
         return float(2 * stats.t.sf(abs(self.value) / self.stderr, self.freedom))
 
 
-def estimate(exams_SP: Sequence[np.ndarray]) -> Estimate:
-    """The mean over exams, each with equal weight, of the mean over its seeds and problems. All exams share their seeds."""
-    weight = 1 / len(exams_SP)
-    value = weight * sum(float(exam.mean()) for exam in exams_SP)
+def estimate(exams_SP: Sequence[np.ndarray], weights: Sequence[float] | None = None) -> Estimate:
+    """The weighted mean over exams of the mean over its seeds and problems. Weights sum to 1, alike if not given. All exams share their seeds."""
+    weights = weights or [1 / len(exams_SP)] * len(exams_SP)
+    weighted = list(zip(weights, exams_SP, strict=True))
+    value = sum(weight * float(exam.mean()) for weight, exam in weighted)
     if any(exam.shape[1] < 2 for exam in exams_SP):
         return Estimate(value, None)
     seeds = exams_SP[0].shape[0]
     if seeds == 1:
-        parts = [(weight**2 * float(exam[0].var(ddof=1)) / exam.shape[1], exam.shape[1] - 1) for exam in exams_SP]
+        parts = [(weight**2 * float(exam[0].var(ddof=1)) / exam.shape[1], exam.shape[1] - 1) for weight, exam in weighted]
         return Estimate(value, *_combined(sum(part for part, _ in parts), parts))
     variance, parts = 0.0, []
-    for exam in exams_SP:
+    for weight, exam in weighted:
         problems = exam.shape[1]
         by_problem, by_seed = exam.mean(axis=0), exam.mean(axis=1, keepdims=True)
         of_problems = seeds * float(by_problem.var(ddof=1))
@@ -60,7 +61,7 @@ def estimate(exams_SP: Sequence[np.ndarray]) -> Estimate:
         share = weight**2 / (seeds * problems)
         variance += share * max(0.0, of_problems - of_rest)
         parts += [(share * of_problems, problems - 1), (share * of_rest, (problems - 1) * (seeds - 1))]
-    between = float(np.var(weight * sum(exam.mean(axis=1) for exam in exams_SP), ddof=1)) / seeds
+    between = float(np.var(sum(weight * exam.mean(axis=1) for weight, exam in weighted), ddof=1)) / seeds
     return Estimate(value, *_combined(variance + between, [*parts, (between, seeds - 1)]))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 Span = tuple[str, str]  # ("text" | "code", what it says)
@@ -30,8 +29,10 @@ def short(number: float | None) -> str:
     """Three significant digits and a letter: 1.24 M."""
     if number is None:
         return DASH
-    if abs(number) < 1000:
-        return f"{number:.3g}"
+    if 0 < abs(number) < 0.0001:
+        return powered(number, 1)
+    if abs(number) < 999.5:
+        return f"{number:.3g}".replace("-", MINUS)
     for power, letter in ((18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
         if abs(number) >= 0.9995 * 10**power:
             scaled = number / 10**power
@@ -46,9 +47,13 @@ def hours(number: float | None) -> str:
         return "0"
     if abs(number) >= 0.01:
         return f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
-    power = math.floor(math.log10(abs(number)))
-    superscript = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{number / 10**power:.1f}·10{superscript}"
+    return powered(number, 1)
+
+
+def powered(number: float, digits: int) -> str:
+    """1.2·10⁻⁷"""
+    mantissa, power = f"{number:.{digits}e}".split("e")
+    return f"{mantissa.replace('-', MINUS)}·10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 
 
 def listed(labels: Sequence[str], most: int = 6) -> list[Span]:

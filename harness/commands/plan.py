@@ -42,11 +42,11 @@ def describe(made: Plan, store: Store) -> dict:
     for row in made.rows:
         for address in made.needed(row.steps.values()):
             served[address].append(names[id(row)])
-    steps = []
+    steps, whys = [], store.explain(made.steps)
     for step in made.steps:
         try:
             done = store.record(step.address) is not None
-            why = "its record stands" if done else store.why(step)
+            why = "its record stands" if done else whys[step.address]
         except Corrupt as fault:
             done, why = False, f"corrupt: {fault.what}"
         steps.append({"key": step.key, "stage": step.stage, "title": step.title, "state": "done" if done else "todo", "why": why, "rows": served[step.address]})

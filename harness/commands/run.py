@@ -16,10 +16,10 @@ from harness.plan import plan
 from harness.progress import Screen, amount, clock
 from harness.provenance import provenance
 from harness.records import Fault
-from harness.results import SUITE_FILE, write_atomically, write_result
+from harness.results import SUITE_FILE, write_result
 from harness.run import carry_out, refuse_silent_edits, states, tokens_written
 from harness.spec import load_suite
-from harness.store import open_store
+from harness.store import open_store, write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,18 +44,20 @@ def run(args: argparse.Namespace) -> int:
     if args.only and not any(row.method for row in rows):
         raise Fault(f"--only {args.only}: no row matches. Rows: {', '.join(dict.fromkeys(row.label for row in made.rows if row.method))}.")
     store = open_store(args.store)
-    refuse_silent_edits(made, store, args.accept_edits)
-    todo = states(made, store)
+    refuse_silent_edits(rows, store, args.accept_edits)
+    todo, corrupt = states(made, store)
     facts = provenance()
     with Screen() as screen:
-        for address, why in todo.items():
-            if why.startswith("corrupt"):
-                screen.say(f"{address}: {why}; it is made again", "yellow")
-        if todo:
-            screen.say(f"{suite.suite}: {len(made.steps)} steps for {len(rows)} rows, {len(made.steps) - len(todo)} done before")
+        for fault in corrupt:
+            screen.say(f"again: {fault}; it is set aside and made again", "yellow")
+        screen.say(f"{suite.suite}: {len(made.steps)} steps for {len(rows)} rows, {len(made.steps) - len(todo)} of them done before")
         with LocalPool(store, facts, args.processes) as pool:
             failures = carry_out(made, rows, store, todo, pool, screen)
         seconds = clock(screen.seconds)
+    full = next((f.reason.text for f in failures.values() if f.reason.kind == "disk"), None)
+    if full:
+        print(f"harness: {full}. What is done is kept; make room and run the same command.", file=sys.stderr)
+        return 1
     folder = args.results / suite.suite
     several = len(suite.budgets) > 1
     found = results(suite, made, rows, store, failures, facts)
@@ -63,15 +65,16 @@ def run(args: argparse.Namespace) -> int:
         write_result(folder, result, several_budgets=several)
     labels = [row.label for row in suite.rows]
     document = {**suite.resolved(), "rows": labels, "exams": [exam.name for exam in made.exams]}
-    write_atomically(folder / SUITE_FILE, json.dumps(document, indent=1, sort_keys=True) + "\n")
+    write_atomically(folder / SUITE_FILE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
     return closing(args, suite.suite, folder, found, failures, tokens_written(made, rows, store), seconds)
 
 
 def closing(args: argparse.Namespace, name: str, folder: Path, found: list, failures: dict, tokens: dict, seconds: str) -> int:
     """The table, the exact tokens, where the page is; the exit code."""
+    from rich.console import Console
+
     import reports
     from reports import terminal
-    from rich.console import Console
 
     board = reports.load([folder])
     console = Console(highlight=False, soft_wrap=False)
@@ -87,7 +90,7 @@ def closing(args: argparse.Namespace, name: str, folder: Path, found: list, fail
     console.print(f"results     {folder}", soft_wrap=True)
     console.print(f"leaderboard {written[0]}", soft_wrap=True)
     for failure in failures.values():
-        print(f"harness: {failure.step.title}: {failure.reason}", file=sys.stderr)
-    if any(failure.input_fault for failure in failures.values()) and not any(not f.input_fault for f in failures.values()):
+        print(f"harness: {failure.step.title}: {failure.reason.text}", file=sys.stderr)
+    if failures and all(failure.input_fault for failure in failures.values()):
         return 2
     return 1 if failures or any(result.status != "done" for result in found) else 0

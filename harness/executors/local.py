@@ -6,14 +6,16 @@ A worker talks to its parent over one pipe. When the parent dies, however it die
 from __future__ import annotations
 
 import contextlib
+import errno
 import multiprocessing
 import os
+import re
 import signal
 import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -33,12 +35,36 @@ class Task:
     fingerprint: str | None = None
 
 
-def serve(pipe: Connection, root: str, provenance: dict[str, Any], machine: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Reason:
+    """Why a step failed. `kind`: input (a Fault: what was given cannot be used), disk (nothing can be written any more) or error."""
+
+    kind: str
+    text: str
+    detail: str = ""  # the traceback of an error of ours
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+
+def reason_of(fault: Exception, root: str) -> Reason:
+    if isinstance(fault, Fault):
+        return Reason("input", str(fault))
+    native = re.search(r"os error (\d+)", str(fault))  # safetensors writes in Rust, and its error is no OSError
+    number = fault.errno if isinstance(fault, OSError) else int(native[1]) if native else None
+    if number in NO_ROOM:
+        return Reason("disk", f"{root}: {os.strerror(number)}")
+    if isinstance(fault, OSError) and fault.strerror:
+        return Reason("error", f"{fault.filename or root}: {fault.strerror}")
+    return Reason("error", f"{type(fault).__name__}: {str(fault).strip() or 'no message'}", traceback.format_exc())
+
+
+def serve(pipe: Connection, parent: int, root: str, provenance: dict[str, Any], machine: dict[str, Any]) -> None:
     """The worker's loop. One thread for all numerics: two under contention are slower than one, and the count decides bytes."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    threading.Thread(target=die_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=die_with_parent, args=(parent,), daemon=True).start()
     import torch
 
     from harness import models
@@ -61,15 +87,11 @@ def serve(pipe: Connection, root: str, provenance: dict[str, Any], machine: dict
             try:
                 pipe.send(("done", None) if execute(task.step, store, report, provenance, machine, task.fingerprint) else ("busy", None))
             except Corrupt as fault:
-                pipe.send(("corrupt", (fault.address, str(fault))))
-            except Fault as fault:
-                pipe.send(("failed", str(fault)))
+                pipe.send(("corrupt", fault))
             except (BrokenPipeError, ConnectionResetError):
                 return
-            except OSError as fault:
-                pipe.send(("failed", f"{fault.strerror or fault}: {fault.filename or store.root}"))
-            except Exception as fault:  # noqa: BLE001  any other failure is the step's result: the row says so, others go on
-                pipe.send(("failed", f"{type(fault).__name__}: {fault}\n{traceback.format_exc()}"))
+            except Exception as fault:
+                pipe.send(("failed", reason_of(fault, root)))
 
 
 def die_with_parent(parent: int) -> None:
@@ -83,7 +105,6 @@ class Worker:
     process: multiprocessing.process.BaseProcess
     pipe: Connection
     task: Task | None = None
-    started: float = field(default_factory=time.monotonic)
 
 
 class LocalPool:
@@ -107,34 +128,34 @@ class LocalPool:
     def free(self) -> int:
         return self.size - sum(worker.task is not None for worker in self.workers)
 
-    @property
-    def running(self) -> list[Worker]:
-        return [worker for worker in self.workers if worker.task is not None]
-
     def submit(self, task: Task) -> None:
         idle = next((worker for worker in self.workers if worker.task is None), None)
         if idle is None:
             idle = self._start()
             self.workers.append(idle)
-        idle.task, idle.started = task, time.monotonic()
-        idle.pipe.send(task)
+        idle.task = task
+        with contextlib.suppress(BrokenPipeError):  # it died just now: `events` will say so
+            idle.pipe.send(task)
 
     def _start(self) -> Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs, *self.arguments), daemon=False)
+        process = context.Process(target=serve, args=(theirs, os.getpid(), *self.arguments), daemon=False)
         process.start()
         theirs.close()
         return Worker(process, ours)
 
     def events(self, timeout: float) -> Iterator[tuple[Task, str, Any]]:
         """What happened within `timeout` seconds; nothing is an answer too."""
+        if not self.workers:
+            time.sleep(timeout)
         for ready in wait([worker.pipe for worker in self.workers], timeout):
             worker = next(w for w in self.workers if w.pipe is ready)
             task = worker.task
             try:
                 kind, detail = worker.pipe.recv()
             except (EOFError, ConnectionResetError):
+                worker.process.kill()
                 worker.process.join()
                 self.workers.remove(worker)
                 if task:

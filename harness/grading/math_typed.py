@@ -195,7 +195,8 @@ def _from_tree(node: Any) -> Value | None:
         return None if None in ends else Value("relation", (strict, *ends))
     if isinstance(node, sympy.And):
         ends = [_from_tree(arg) for arg in node.args]
-        return None if None in ends else _many(ends)
+        known = [end for end in ends if end is not None]
+        return _many(known) if len(known) == len(ends) else None
     if isinstance(node, sympy.MatrixBase):
         entries = [_from_tree(entry) for entry in node]
         return None if None in entries else Value(f"ordered{node.shape}", tuple(entries))
@@ -237,7 +238,7 @@ def same(a: Value, b: Value) -> bool:
     )
 
 
-def _rational(value: Fraction) -> sympy.Rational:
+def _rational(value: Fraction) -> sympy.Expr:
     return sympy.Rational(value.numerator, value.denominator)
 
 

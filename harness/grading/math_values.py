@@ -54,7 +54,7 @@ class TooBig(Unreadable):
 def tree(text: str) -> Any:
     """The parser's tree of one expression, None where it finds none. Only ever a \\boxed{…} is passed on."""
     try:
-        found = parse(r"\boxed{" + text + "}", extraction_config=[_CONFIG], fallback_mode="no_fallback", parsing_timeout=None)
+        found = parse(r"\boxed{" + text + "}", extraction_config=[_CONFIG], fallback_mode="no_fallback", parsing_timeout=None)  # pyright: ignore[reportArgumentType]  None: no timer
     except (RecursionError, ValueError, TypeError, AttributeError, ZeroDivisionError, OverflowError, IndexError, KeyError):
         return None
     return found[0] if found and not isinstance(found[0], str) else None

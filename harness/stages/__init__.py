@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.step import Step
-from harness.store import Store
+from harness.store import Store, write_atomically
 
 RUN = {
     "problems": "harness.stages.problems:run",
@@ -73,8 +74,23 @@ def execute(step: Step, store: Store, report: Report, provenance: dict[str, Any]
         module, _, name = RUN[step.stage].partition(":")
         run = getattr(importlib.import_module(module), name)
         job = Job(step, store, store.attempt(step.address), report, machine)
-        started, cpu = time.monotonic(), time.process_time()
-        facts = run(job)
-        measured = {"seconds": round(time.monotonic() - started, 3), "cpu_seconds": round(time.process_time() - cpu, 3), **facts.pop("measured", {})}
-        store.commit(step, job.out, facts, measured, provenance, fingerprint)
+        try:
+            if fingerprint:
+                forget_other_code(job, fingerprint)
+            started, cpu = time.monotonic(), time.process_time()
+            facts = run(job)
+            measured = facts.pop("measured", {})
+            took = {"seconds": round(time.monotonic() - started, 3), "cpu_seconds": round(time.process_time() - cpu, 3)}
+            store.commit(step, job.out, facts, {**took, **measured}, provenance, fingerprint)
+        except BaseException:
+            shutil.rmtree(job.out, ignore_errors=True)
+            raise
         return True
+
+
+def forget_other_code(job: Job, fingerprint: str) -> None:
+    """Half-done work that answers of other code began is begun again: no result comes from two meanings."""
+    mark = job.work.parent / "fingerprint"
+    if mark.exists() and mark.read_text() != fingerprint:
+        shutil.rmtree(job.work)
+    write_atomically(mark, fingerprint.encode())

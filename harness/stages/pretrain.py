@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from harness.stages import Job
 from harness.world.pretrain import pretrain
-from harness.world.recipes import Recipe
+from harness.world.recipes import read
 
 
 def run(job: Job) -> dict:
     facts = pretrain(
-        Recipe(**job.params["recipe"]),
+        read(job.params["recipe"]),
         job.input("base") if "base" in job.step.inputs else None,
         job.out,
         job.work,

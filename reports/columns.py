@@ -1,0 +1,75 @@
+"""Which exams stand as columns, and the suite's primary: one figure over some of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.results import ExamScore, Result
+from reports.drafts import Draft, Endpoint, same_but_for_seed
+from reports.nouns import AGAIN, Exam, Key, Primary
+
+METRIC = re.compile(r"(avg|pass)@([1-9][0-9]*)")
+
+
+def exam_columns(results: Sequence[Result], suite: Mapping[str, Any]) -> tuple[Exam, ...]:
+    """As the suite orders them."""
+    found: dict[Key, Exam] = {}
+    repeats = [result for result in results if result.label == AGAIN]
+    for result in [*(result for result in results if result.label != AGAIN), *repeats]:
+        for name, score in result.scores.items():
+            if result.label == AGAIN and any(same_but_for_seed(exam, name, score) for exam in found.values()):
+                continue
+            exam = Exam(name, score.protocol, score.problems_hash, score.problems, score.samples, _coverage(score), score.at)
+            found.setdefault(exam.key, exam)
+    said = [exam if isinstance(exam, Mapping) else {"name": exam} for exam in suite.get("exams") or ()]
+    order = {str(exam.get("name")): place for place, exam in enumerate(said)}
+    dates = {str(exam.get("name")): exam.get("date") for exam in said}
+    columns = sorted(found.values(), key=lambda exam: (order.get(exam.name, len(order)), exam.key))
+    times = Counter(exam.name for exam in columns)
+    return tuple(replace(exam, alone=times[exam.name] == 1, date=str(dates[exam.name]) if dates.get(exam.name) else None) for exam in columns)
+
+
+def _coverage(score: ExamScore) -> int:
+    """The k of the Pass@k shown: at most half the samples, for at k = n each problem is a single coin."""
+    ks = [int(k) for k in score.pass_at]
+    return max((k for k in ks if 1 < k <= score.samples // 2), default=score.samples)
+
+
+def primary(suite: Mapping[str, Any], exams: Sequence[Exam]) -> tuple[Primary, int | None]:
+    """What the suite's `report.primary` asks for, as far as the samples can give it; and the k of Pass@k, None for Avg."""
+    said = (suite.get("report") or {}).get("primary") or {}
+    over = _over(said.get("over", "all"), suite, exams)
+    samples = {exam.samples for exam in exams if exam.name in over}
+    asked = str(said["metric"]) if said.get("metric") else None
+    metric = METRIC.fullmatch(asked or "")
+    pass_k = int(metric[2]) if metric and metric[1] == "pass" and int(metric[2]) <= min(samples, default=0) else None
+    title = f"Pass@{pass_k}" if pass_k else f"Avg@{samples.pop()}" if len(samples) == 1 else "Avg@k"
+    weight = "problems" if said.get("weight") == "problems" else "exams"
+    return Primary(title, over, weight, asked if asked and asked != title.lower() else None), pass_k
+
+
+def _over(said: object, suite: Mapping[str, Any], exams: Sequence[Exam]) -> tuple[str, ...]:
+    if isinstance(said, list | tuple):
+        return tuple(map(str, said))
+    named = [str(exam.get("name") if isinstance(exam, Mapping) else exam) for exam in suite.get("exams") or ()]
+    last = [exam for exam in exams if exam.at == "100%"]
+    return tuple(named) or tuple(dict.fromkeys(exam.name for exam in last or exams))
+
+
+def endpoint(primary: Primary, pass_k: int | None, exams: Sequence[Exam], untrained: Draft | None) -> Endpoint | None:
+    """One column an exam: the one that the untrained student sat, else the only one. None where an exam has none."""
+    columns: list[Exam] = []
+    for name in primary.over:
+        mine = [exam for exam in exams if exam.name == name]
+        sat = [exam for exam in mine if untrained and exam.key in untrained.whole]
+        if not mine or (len(mine) > 1 and len(sat) != 1):
+            return None
+        columns.append((sat or mine)[0])
+    if not columns:
+        return None
+    sizes = [exam.problems if primary.weight == "problems" else 1 for exam in columns]
+    return Endpoint(tuple(exam.key for exam in columns), tuple(size / sum(sizes) for size in sizes), pass_k)

@@ -1,0 +1,168 @@
+"""Rows before they are shown, and what compares them: means and paired differences over seeds × problems, rank intervals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness import metrics, statistics
+from harness.results import ExamScore, Result
+from reports.estimates import Estimate, estimate, holm
+from reports.nouns import AGAIN, BLOCKS, SEEDS_FOR_RANKS, Delta, Exam, Key
+
+LEVEL = 0.05
+Seed = int | None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One label before it is compared: its results by seed, its scores by column and seed."""
+
+    label: str
+    role: str
+    results: tuple[Result, ...]
+    scores: Mapping[Key, Mapping[Seed, ExamScore]]  # all of them
+    whole: Mapping[Key, Mapping[Seed, ExamScore]]  # complete ones of finished seeds: what may be compared
+
+    @property
+    def first(self) -> Result:
+        return self.results[0]
+
+    @property
+    def done(self) -> tuple[Result, ...]:
+        return tuple(result for result in self.results if result.status == "done")
+
+    @property
+    def block(self) -> str:
+        return "reference" if is_reference(self.first) else self.role
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What is compared: columns with weights that sum to 1, by Avg@n or by Pass@k."""
+
+    columns: tuple[Key, ...]
+    weights: tuple[float, ...]
+    pass_k: int | None = None
+
+    def seeds(self, draft: Draft) -> list[Seed]:
+        """Those for which every column is complete."""
+        found = set.intersection(*(set(draft.whole.get(column, {})) for column in self.columns))
+        return sorted(found, key=lambda seed: (seed is not None, seed or 0))
+
+    def values(self, draft: Draft, column: Key, seed: Seed) -> np.ndarray:
+        """One figure a problem."""
+        score = draft.whole[column][seed]
+        if self.pass_k is None:
+            return np.array(score.correct) / np.array(score.graded)
+        pairs = zip(score.correct, score.graded, strict=True)
+        return np.array([metrics.pass_at([right], [of], self.pass_k) for right, of in pairs])
+
+
+def on(column: Key) -> Endpoint:
+    """Avg@n on one exam alone."""
+    return Endpoint((column,), (1.0,))
+
+
+def is_reference(result: Result) -> bool:
+    return result.role in ("student", "teacher") or result.label == AGAIN
+
+
+def drafts(results: Sequence[Result], exams: Sequence[Exam], rows: Sequence[str]) -> list[Draft]:
+    """One a label: references, controls, methods, what was only reported; each as the suite orders its rows."""
+    order = {label: place for place, label in enumerate(rows)}
+    within = {"student": 0, "control": 1, "teacher": 2}
+    found = []
+    for label in dict.fromkeys(result.label for result in results):
+        mine = sorted((result for result in results if result.label == label), key=lambda result: (result.seed is not None, result.seed or 0))
+        scores: dict[Key, dict[Seed, ExamScore]] = {}
+        whole: dict[Key, dict[Seed, ExamScore]] = {}
+        for result in mine:
+            for name, score in result.scores.items():
+                key = (name, score.protocol, score.problems_hash)
+                if label == AGAIN:
+                    key = next((exam.key for exam in exams if same_but_for_seed(exam, name, score)), key)
+                scores.setdefault(key, {})[result.seed] = score
+                if result.status == "done" and score.complete:
+                    whole.setdefault(key, {})[result.seed] = score
+        found.append(Draft(label, mine[0].role, tuple(mine), scores, whole))
+    return sorted(
+        found,
+        key=lambda draft: (
+            BLOCKS.index(draft.block),
+            within.get(draft.role, 0) if draft.block == "reference" else order.get(draft.label, len(order)),
+            draft.label,
+        ),
+    )
+
+
+def same_but_for_seed(exam: Exam, name: str, score: ExamScore) -> bool:
+    """The second sitting has another exam seed, and so another hash, of the same named protocol."""
+    return (exam.name, exam.protocol.split("@")[0], exam.problems_hash) == (name, score.protocol.split("@")[0], score.problems_hash)
+
+
+def mean(draft: Draft, endpoint: Endpoint | None) -> Estimate | None:
+    """Over the seeds that finished every exam of the endpoint."""
+    seeds = endpoint.seeds(draft) if endpoint else []
+    if not (endpoint and seeds):
+        return None
+    return estimate([np.stack([endpoint.values(draft, column, seed) for seed in seeds]) for column in endpoint.columns], endpoint.weights)
+
+
+def paired(row: Draft, other: Draft, endpoint: Endpoint) -> list[tuple[Seed, Seed]]:
+    """Seeds are shared by rows: pair like with like; a model that has no seed meets every seed."""
+    mine, others = endpoint.seeds(row), endpoint.seeds(other)
+    if others == [None]:
+        return [(seed, None) for seed in mine]
+    if mine == [None]:
+        return [(None, seed) for seed in others]
+    return [(seed, seed) for seed in mine if seed in others]
+
+
+def difference(row: Draft | None, other: Draft | None, endpoint: Endpoint | None) -> Delta | None:
+    """Row minus other, paired on problems and on seeds."""
+    if row is None or other is None or endpoint is None:
+        return None
+    pairs = paired(row, other, endpoint)
+    if not pairs:
+        return None
+    gaps = [
+        np.stack([endpoint.values(row, column, mine) - endpoint.values(other, column, its) for mine, its in pairs]) for column in endpoint.columns
+    ]
+    found = estimate(gaps, endpoint.weights)
+    if len(endpoint.columns) == 1 and len(pairs) == 1 and endpoint.pass_k is None:  # the same figure as `harness compare`
+        (mine, its), column = pairs[0], endpoint.columns[0]
+        a, b = other.whole[column][its], row.whole[column][mine]
+        if a.problems > 1:
+            said = statistics.paired_difference(list(a.correct), list(a.graded), list(b.correct), list(b.graded))
+            return Delta(said.value, said.interval95, said.stderr, found.p_value)
+    return Delta(found.value, found.interval95, found.stderr, found.p_value)
+
+
+def rank_intervals(methods: Sequence[Draft], endpoint: Endpoint | None) -> dict[str, tuple[int, int]]:
+    """Within a division: 1 + rows surely above … K − rows surely below, from all pairwise tests, adjusted together."""
+    ranks: dict[str, tuple[int, int]] = {}
+    if endpoint is None:
+        return ranks
+    able = [draft for draft in methods if len(endpoint.seeds(draft)) >= SEEDS_FOR_RANKS]
+    for division in dict.fromkeys(draft.first.division for draft in able):
+        mine = [draft for draft in able if draft.first.division == division]
+        tests = []
+        for place, one in enumerate(mine):
+            for other in mine[place + 1 :]:
+                delta = difference(one, other, endpoint) if len(paired(one, other, endpoint)) >= SEEDS_FOR_RANKS else None
+                if delta and delta.p_value is not None:
+                    tests.append((one.label, other.label, delta.value, delta.p_value))
+        above: Counter[str] = Counter()
+        below: Counter[str] = Counter()
+        for (one, other, value, _), p_value in zip(tests, holm([test[3] for test in tests]), strict=True):
+            if p_value < LEVEL:
+                better, worse = (one, other) if value > 0 else (other, one)
+                above[worse] += 1
+                below[better] += 1
+        if len(mine) > 1:
+            ranks |= {draft.label: (1 + above[draft.label], len(mine) - below[draft.label]) for draft in mine}
+    return ranks

@@ -1,0 +1,358 @@
+"""One optimizer step against autograd through the whole model, and the guards of PITFALLS.md 2 that live in the engine."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from transformers import PreTrainedConfig
+
+from harness.engine.distill import Objective, Reader, backward
+from harness.records import Trajectory
+from methods import METHODS
+from methods.method import Term
+from methods.parts.losses import JSD, NLL, ForwardKL, Loss, ReverseKL, TokenScores, TopK
+from methods.parts.teachers import Nobody
+
+VOCABULARY = 384
+LOSSES = {
+    "forward_kl": Loss(ForwardKL()),
+    "reverse_topk": Loss(ReverseKL(), support=TopK(5, of="teacher", tail="renorm")),
+    "jsd_bucket": Loss(JSD(0.4), support=TopK(7, of="student", tail="bucket"), temperature=1.3),
+    "nll": NLL(),
+}
+
+
+def trajectory(seed, prompt=5, response=4, weight=1.0, term="main", teacher_prompt=None, problem=None):
+    """Random ids; `teacher_prompt` of another length than the student's."""
+    draw = torch.Generator().manual_seed(seed)
+    ids = lambda n: tuple(torch.randint(3, VOCABULARY, (n,), generator=draw).tolist())  # noqa: E731
+    return Trajectory(problem or f"p{seed}", 0, term, ids(prompt), ids(prompt + 2 if teacher_prompt is None else teacher_prompt), ids(response), weight)
+
+
+BATCH = [
+    trajectory(0, 5, 4),
+    trajectory(1, 11, 9, weight=0.3, teacher_prompt=3),
+    trajectory(2, 2, 1, teacher_prompt=20),
+    trajectory(3, 7, 6, weight=2.0),
+    trajectory(4, 3, 8, weight=0.0),
+    trajectory(5, 1, 13),
+]
+
+
+def objective(loss, teacher=None, **more):
+    term = Term(loss=loss, teacher=Nobody()) if isinstance(loss, NLL) else Term(loss=loss)
+    return Objective({"main": term, **more}, {name: teacher and Reader(teacher, VOCABULARY) for name in ("main", *more)})
+
+
+def gradient(model):
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def step(model, objective_, batch=BATCH, pad=0, tokens=16384, at=0.5):
+    model.zero_grad(set_to_none=True)
+    seen = backward(objective_, Reader(model, VOCABULARY), batch, at, pad, tokens)
+    return seen, gradient(model)
+
+
+def plain_loss(loss, student, teacher, batch, term="main"):
+    """The objective through model(...).logits, one sequence at a time: no padding, no chunks, no shared code."""
+    total = weights = 0.0
+    for t in batch:
+        if t.term != term:
+            continue
+        count = len(t.response_ids)
+
+        def logits(model, prompt, t=t, count=count):
+            return model(torch.tensor([prompt + t.response_ids])).logits[0, -count - 1 : -1, :VOCABULARY]
+
+        theirs = None
+        if teacher is not None:
+            with torch.no_grad():
+                theirs = logits(teacher, t.teacher_prompt_ids)
+        values = loss(TokenScores(logits(student, t.student_prompt_ids), theirs, torch.tensor(t.response_ids)))
+        assert values.shape == (count,)
+        total, weights = total + t.weight * values.sum(), weights + t.weight * count
+    return total / weights
+
+
+def assert_same(left, right, **how):
+    assert left.keys() == right.keys()
+    for name in left:
+        torch.testing.assert_close(left[name], right[name], msg=lambda m, name=name: f"{name}: {m}", **how)
+
+
+EXACT = {"rtol": 0, "atol": 0}
+CLOSE = {"rtol": 1e-9, "atol": 1e-12}
+
+
+@pytest.fixture(scope="module")
+def pair64(tiny_model):
+    """Student and teacher of unlike width in double precision; the teacher's head has padding rows."""
+    return tiny_model(dtype=torch.float64), tiny_model("llama", tied=False, seed=1, rows=400, width=24, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@pytest.mark.parametrize(("family", "tied", "rows"), [("qwen3", True, 384), ("qwen3", False, 390), ("llama", True, 400), ("llama", False, 384)])
+def test_gradient_of_every_parameter_is_that_of_the_whole_model(tiny_model, pair64, family, tied, rows, loss):
+    student = tiny_model(family, tied=tied, rows=rows, seed=3, dtype=torch.float64)
+    teacher = None if isinstance(loss, NLL) else pair64[1]
+    seen, ours = step(student, objective(loss, teacher), tokens=60)
+    student.zero_grad(set_to_none=True)
+    value = plain_loss(loss, student, teacher, BATCH)
+    value.backward()
+    assert seen["loss"] == pytest.approx(value.item(), rel=1e-9)
+    assert_same(ours, gradient(student), **CLOSE)
+    assert len(ours) == len(list(student.parameters()))
+    assert all(g.abs().max() > 0 for g in ours.values())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_N5_every_method_goes_through_the_one_reduction(name, pair64):
+    student, teacher = pair64
+    terms = METHODS[name].terms
+    batch = [t for at, term in enumerate(terms) for t in (trajectory(10 * at + i, 3 + i, 2 + i, term=term) for i in range(3))]
+    whole = Objective(terms, {k: None if isinstance(t.teacher, Nobody) else Reader(teacher, VOCABULARY) for k, t in terms.items()})
+    seen, ours = step(student, whole, batch, at=0.25)
+    student.zero_grad(set_to_none=True)
+    value = sum(
+        t.weight * plain_loss(t.loss.at(0.25), student, None if isinstance(t.teacher, Nobody) else teacher, batch, k) for k, t in terms.items()
+    )
+    value.backward()
+    assert seen["objective"] == pytest.approx(value.item(), rel=1e-9)
+    assert_same(ours, gradient(student), **CLOSE)
+
+
+def test_N1_the_denominator_counts_weighted_generated_tokens(pair64):
+    student, teacher = pair64
+    alone = [step(student, objective(LOSSES["forward_kl"], teacher), [t])[0]["loss"] for t in BATCH[:4]]
+    sizes = [t.weight * len(t.response_ids) for t in BATCH[:4]]
+    together = step(student, objective(LOSSES["forward_kl"], teacher), BATCH[:4])[0]["loss"]
+    assert together == pytest.approx(sum(a * n for a, n in zip(alone, sizes, strict=True)) / sum(sizes), rel=1e-9)
+    assert alone[1] == pytest.approx(plain_loss(LOSSES["forward_kl"], student, teacher, [BATCH[1]]).item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("tokens", [1, 17, 40, 70])
+def test_N2_the_gradient_is_equal_for_every_split(pair64, tokens):
+    student, teacher = pair64
+    whole, reference = step(student, objective(LOSSES["reverse_topk"], teacher), tokens=10**9)
+    split, ours = step(student, objective(LOSSES["reverse_topk"], teacher), tokens=tokens)
+    assert split == pytest.approx(whole, rel=1e-9)
+    assert_same(ours, reference, **CLOSE)
+
+
+def test_N2_the_order_of_the_batch_does_not_matter(pair64):
+    student, teacher = pair64
+    _, reference = step(student, objective(LOSSES["forward_kl"], teacher), tokens=40)
+    _, ours = step(student, objective(LOSSES["forward_kl"], teacher), BATCH[::-1], tokens=40)
+    assert_same(ours, reference, **CLOSE)
+
+
+def test_N3_nothing_to_train_on_is_a_finite_zero(pair64):
+    student, teacher = pair64
+    nothing = [trajectory(i, weight=0.0) for i in range(3)]
+    for batch in (nothing, []):
+        seen, ours = step(student, objective(LOSSES["forward_kl"], teacher), batch)
+        assert seen == {"loss": 0.0, "objective": 0.0}
+        assert all(g.abs().max() == 0 for g in ours.values())
+    # An optimizer and a clip go through it, and leave the weights as they are.
+    before = {name: p.clone() for name, p in student.named_parameters()}
+    optimizer = torch.optim.AdamW(student.parameters(), lr=0.1, weight_decay=0.0)
+    assert torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0) == 0
+    optimizer.step()
+    assert_same(dict(student.named_parameters()), before, **EXACT)
+
+
+def test_N3_a_row_of_weight_0_among_others_changes_nothing(pair64):
+    student, teacher = pair64
+    with_it = step(student, objective(LOSSES["jsd_bucket"], teacher), BATCH)
+    without = step(student, objective(LOSSES["jsd_bucket"], teacher), [t for t in BATCH if t.weight])
+    assert with_it[0] == without[0]
+    assert_same(with_it[1], without[1], **EXACT)
+
+
+def test_N3_a_term_without_trajectories_adds_zero(pair64):
+    student, teacher = pair64
+    more = {"extra": Term(loss=LOSSES["reverse_topk"], weight=0.7)}
+    two = step(student, objective(LOSSES["forward_kl"], teacher, **more))
+    one = step(student, objective(LOSSES["forward_kl"], teacher))
+    assert two[0]["extra/loss"] == 0.0
+    assert two[0]["objective"] == one[0]["objective"]
+    assert_same(two[1], one[1], **EXACT)
+
+
+def test_terms_are_each_reduced_alone_and_added_by_their_weight(pair64):
+    student, teacher = pair64
+    extra = [trajectory(20 + i, 4 + i, 3 * i + 1, term="extra") for i in range(3)]
+    more = {"extra": Term(loss=LOSSES["reverse_topk"], weight=0.7)}
+    seen, ours = step(student, objective(LOSSES["forward_kl"], teacher, **more), BATCH + extra)
+    student.zero_grad(set_to_none=True)
+    main = plain_loss(LOSSES["forward_kl"], student, teacher, BATCH)
+    other = plain_loss(LOSSES["reverse_topk"], student, teacher, extra, "extra")
+    (main + 0.7 * other).backward()
+    assert seen["extra/loss"] == pytest.approx(other.item(), rel=1e-9)
+    assert seen["objective"] == pytest.approx((main + 0.7 * other).item(), rel=1e-9)
+    assert_same(ours, gradient(student), **CLOSE)
+
+
+def test_O2_padding_changes_neither_loss_nor_gradient(pair64):
+    student, teacher = pair64
+    first = step(student, objective(LOSSES["forward_kl"], teacher), pad=0)
+    second = step(student, objective(LOSSES["forward_kl"], teacher), pad=377)
+    assert first[0] == second[0]
+    assert_same(first[1], second[1], **EXACT)
+
+
+def test_O2_a_longer_neighbour_changes_nothing_for_a_row(pair64):
+    student, teacher = pair64
+    alone = step(student, objective(LOSSES["forward_kl"], teacher), [BATCH[0]])
+    # The neighbour weighs next to nothing, but makes the micro-batch much wider.
+    beside = step(student, objective(LOSSES["forward_kl"], teacher), [BATCH[0], trajectory(9, 40, 30, weight=1e-13)])
+    assert beside[0]["loss"] == pytest.approx(alone[0]["loss"], rel=1e-9)
+    assert_same(beside[1], alone[1], rtol=1e-7, atol=1e-10)
+
+
+class Oracle(torch.nn.Module):
+    """Its hidden state at position i is the token at i + 1, and its head the identity: it predicts what comes exactly."""
+
+    def __init__(self, sharpness=1.0):
+        super().__init__()
+        self.head = torch.nn.Linear(VOCABULARY, VOCABULARY, bias=False)
+        self.config = PreTrainedConfig()
+        self.sharpness = sharpness
+        with torch.no_grad():
+            self.head.weight.copy_(torch.eye(VOCABULARY) * 200 * sharpness)
+
+    def get_decoder(self):
+        def body(input_ids, attention_mask, use_cache):
+            ahead = torch.roll(input_ids, -1, dims=1)
+            ahead[:, -1] = 1
+            return SimpleNamespace(last_hidden_state=torch.nn.functional.one_hot(ahead, VOCABULARY).float())
+
+        return body
+
+    def get_output_embeddings(self):
+        return self.head
+
+
+@pytest.mark.parametrize("tokens", [1, 10**6])
+def test_A1_a_model_that_knows_the_next_token_has_no_loss(tokens):
+    student, teacher = Oracle(), Oracle()
+    seen, _ = step(student, objective(NLL()), tokens=tokens)
+    assert seen["loss"] == 0.0
+    assert seen["student_logprob"] == 0.0
+    seen, _ = step(student, objective(LOSSES["forward_kl"], teacher), tokens=tokens)  # their prompts are of unlike length
+    assert seen["loss"] == 0.0
+    assert seen["same_top"] == 1.0
+    assert seen["teacher_logprob"] == 0.0
+
+
+def test_A2_every_completion_token_is_trained_whatever_the_prompts():
+    """One wrong token costs 200 nats: each position of each row must show in the loss."""
+    count = sum(len(t.response_ids) for t in BATCH if t.weight == 1.0)
+    batch = [t for t in BATCH if t.weight == 1.0]
+
+    class Wrong(Oracle):
+        def get_decoder(self):
+            def body(input_ids, **more):
+                return SimpleNamespace(last_hidden_state=torch.zeros(*input_ids.shape, VOCABULARY))
+
+            return body
+
+    seen, _ = step(Wrong(), objective(NLL()), batch)
+    assert seen["loss"] == pytest.approx(torch.tensor(float(VOCABULARY)).log().item())
+    seen, ours = step(Wrong(), objective(NLL()), batch)
+    hidden_seen = []
+
+    class Counting(Oracle):
+        def get_decoder(self):
+            inner = super().get_decoder()
+
+            def body(input_ids, attention_mask, use_cache):
+                out = inner(input_ids, attention_mask, use_cache)
+                out.last_hidden_state = out.last_hidden_state.requires_grad_()
+                hidden_seen.append((input_ids, out.last_hidden_state))
+                return out
+
+            return body
+
+    step(Counting(0.01), objective(NLL()), batch)
+    trained = sum(int((hidden.grad.abs().sum(-1) > 0).sum()) for _, hidden in hidden_seen)
+    assert trained == count
+
+
+def test_the_teacher_gets_no_gradient_and_keeps_its_bytes(tiny_model):
+    """METHODS.md 7.4, 16."""
+    student, teacher = tiny_model(), tiny_model(seed=1)
+    before = {name: p.detach().clone() for name, p in teacher.named_parameters()}
+    assert all(p.requires_grad for p in teacher.parameters())
+    optimizer = torch.optim.AdamW([*student.parameters(), *teacher.parameters()], lr=0.1)
+    start = {name: p.detach().clone() for name, p in student.named_parameters()}
+    step(student, objective(LOSSES["forward_kl"], teacher))
+    assert all(p.grad is None for p in teacher.parameters())
+    optimizer.step()
+    assert_same(dict(teacher.named_parameters()), before, **EXACT)
+    assert all(not torch.equal(p, start[name]) for name, p in student.named_parameters())
+
+
+def test_trd_that_rewrites_nothing_is_forward_kl(tiny_model):
+    """METHODS.md 7.4, 1: bitwise."""
+    student, teacher = tiny_model(), tiny_model(seed=1)
+    trd, forward = (step(student, Objective(METHODS[n].terms, {"main": Reader(teacher, VOCABULARY)})) for n in ("trd", "forward_kl"))
+    assert trd[0] == forward[0]
+    assert_same(trd[1], forward[1], **EXACT)
+
+
+def test_opsd_without_anything_more_to_read_teaches_nothing(tiny_model):
+    """METHODS.md 7.4, 4: same weights, same prompt."""
+    student, teacher = tiny_model(dtype=torch.float64), tiny_model(dtype=torch.float64)
+    batch = [trajectory(i, 3 + i, 5, teacher_prompt=0) for i in range(3)]
+    batch = [Trajectory(t.problem_id, 0, "main", t.student_prompt_ids, t.student_prompt_ids, t.response_ids) for t in batch]
+    opsd = Objective(METHODS["opsd"].terms, {"main": Reader(teacher, VOCABULARY)})
+    seen, ours = step(student, opsd, batch)
+    assert seen["loss"] == pytest.approx(0, abs=1e-14)
+    assert seen["same_top"] == 1.0
+    assert max(g.abs().max() for g in ours.values()) < 1e-14
+    # And it does teach where the teacher reads more.
+    seen, ours = step(student, opsd, [trajectory(i, 3 + i, 5, teacher_prompt=9) for i in range(3)])
+    assert seen["loss"] > 0.01
+    assert max(g.abs().max() for g in ours.values()) > 1e-3
+
+
+def test_V1_heads_with_unequal_padding_rows_meet_on_the_real_vocabulary(tiny_model):
+    student, wide = tiny_model(rows=384, tied=False), tiny_model(seed=1, rows=420, tied=False)
+    narrow = tiny_model(seed=1, rows=420, tied=False)
+    narrow.resize_token_embeddings(384)
+    first = step(student, objective(LOSSES["forward_kl"], wide))
+    second = step(student, objective(LOSSES["forward_kl"], narrow))
+    assert first[0] == second[0]
+    assert_same(first[1], second[1], **EXACT)
+
+
+def test_V1_padding_rows_of_the_students_head_get_no_gradient(tiny_model):
+    _, ours = step(tiny_model(rows=400, tied=False), objective(LOSSES["forward_kl"], tiny_model(seed=1)))
+    assert ours["lm_head.weight"][384:].abs().max() == 0
+    assert ours["lm_head.weight"][:384].abs().max() > 0
+
+
+def test_diagnostics_are_means_over_trained_tokens(pair64):
+    student, teacher = pair64
+    seen, _ = step(student, objective(LOSSES["nll"], teacher), tokens=30)
+    sums = dict.fromkeys(("student_logprob", "teacher_logprob", "student_entropy", "reverse_kl"), 0.0)
+    count = 0
+    for t in (t for t in BATCH if t.weight):
+        n = len(t.response_ids)
+        with torch.no_grad():
+            p, q = (
+                model(torch.tensor([prompt + t.response_ids])).logits[0, -n - 1 : -1, :VOCABULARY].log_softmax(-1)
+                for model, prompt in ((student, t.student_prompt_ids), (teacher, t.teacher_prompt_ids))
+            )
+        at = (torch.arange(n), torch.tensor(t.response_ids))
+        sums["student_logprob"] += p[at].sum().item()
+        sums["teacher_logprob"] += q[at].sum().item()
+        sums["student_entropy"] -= (p.exp() * p).sum().item()
+        sums["reverse_kl"] += (p.exp() * (p - q)).sum().item()
+        count += n
+    for name, total in sums.items():
+        assert seen[name] == pytest.approx(total / count, rel=1e-8)
