@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness import catalogue
 from harness.grading import GRADERS
@@ -20,6 +20,7 @@ from methods.method import Method, Term
 from methods.parts.contexts import Plain
 from methods.parts.teachers import Frozen, Nobody
 
+Role = Literal["method", "control", "student", "teacher"]
 MEAN_LENGTH = 0.5  # of max_tokens: the plan's guess at a response, stated where it is printed
 
 
@@ -44,7 +45,7 @@ class Row:
 
     pair: str
     label: str
-    role: str
+    role: Role
     steps: dict[str, str]
     method: Method | None = None
     seed: int | None = None
@@ -325,7 +326,7 @@ def plan(suite: Suite) -> Plan:
         teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
         problems = planner.select(pair, spec, student, teacher)
         again = suite.seeds.exam + 1_000_003  # the second sitting: another seed, nothing else
-        fixed = [("student", "student", student, suite.seeds.exam), ("student_again", "control", student, again)]
+        fixed: list[tuple[str, Role, Model, int]] = [("student", "student", student, suite.seeds.exam), ("student_again", "control", student, again)]
         if teacher:
             fixed.append(("teacher", "teacher", teacher, suite.seeds.exam))
         for label, role, model, seed in fixed:

@@ -173,7 +173,9 @@ def read_results(folder: Path) -> list[Result]:
         result = read_result(path)
         address = (result.suite, result.pair, result.label, result.budget, result.seed)
         if address in seen:
-            raise Fault(f"{path}: the same row as {seen[address]} (label {result.label!r}, seed {result.seed}). Remove one of the two files.")
+            raise Fault(
+                f"{path}: the same row as {seen[address]} (label {result.label!r}, seed {result.seed}). Remove one of the two files."
+            )
         seen[address] = path
         results.append(result)
     return results

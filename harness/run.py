@@ -273,8 +273,8 @@ def tokens_of(step: Step, record: Record) -> dict[str, int]:
     """Tokens written, by whom. A train step tells both kinds of its later rounds; a generate step is of one kind."""
     if step.stage not in ("generate", "train"):
         return {}
-    tokens = record.facts["tokens"]
-    return tokens if isinstance(tokens, dict) else dict.fromkeys(step.tokens, tokens)
+    tokens: Any = record.facts["tokens"]
+    return dict(tokens) if isinstance(tokens, dict) else {kind: int(tokens) for kind in step.tokens}
 
 
 def tokens_written(plan: Plan, rows: list[Row], store: Store) -> dict[str, dict[str, int]]:

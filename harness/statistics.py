@@ -1,6 +1,6 @@
 """Intervals and tests over problems. The problem is the unit: samples of one problem are no independent evidence about others.
 
-Everything in shares (0 to 1), intervals two-sided at 95 %. Sources: EXAMS 10.1 (formulas), Korn & Graubard 1998 (effective n).
+Everything in shares (0 to 1), intervals two-sided at 95 %. Sources: Miller 2024, arXiv:2411.00640 (errors over questions), Korn & Graubard 1998 (effective n).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -46,8 +46,8 @@ def to_bytes(kind: type[Noun], rows: Iterable[Noun]) -> bytes:
 
 def from_bytes(kind: type[Noun], data: bytes | Path) -> list[Noun]:
     table = pq.read_table(io.BytesIO(data) if isinstance(data, bytes) else data)
-    rows = table.to_pylist()
-    return [kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}) for row in rows]
+    make: Any = kind
+    return [make(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}) for row in table.to_pylist()]
 
 
 def grades_to_bytes(grades: Iterable[Grade]) -> bytes:

@@ -1,4 +1,4 @@
-"""On-policy distillation in its plainest dense form (arXiv:2606.08432, row "Forward KL"; METHODS.md 1.9)."""
+"""On-policy distillation in its plainest dense form (arXiv:2606.08432, row "Forward KL")."""
 
 from methods.method import Method
 from methods.parts.losses import ForwardKL, Loss

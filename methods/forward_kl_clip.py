@@ -1,4 +1,4 @@
-"""Forward KL with each position's value capped at 0.1 nats (arXiv:2606.08432, row "Forward KL w/ Clip"; METHODS.md 1.10)."""
+"""Forward KL with each position's value capped at 0.1 nats (arXiv:2606.08432, row "Forward KL w/ Clip")."""
 
 from methods.method import Method
 from methods.parts.losses import Clip, ForwardKL, Loss

@@ -1,4 +1,4 @@
-"""On-Policy Self-Distillation: the untrained student, shown the solution, teaches itself (arXiv:2601.18734; METHODS.md 6.4).
+"""On-Policy Self-Distillation: the untrained student, shown the solution, teaches itself (arXiv:2601.18734).
 
 This is the paper's first version: JSD at 0.5, temperature 1.1 on both sides, no clip. Later official runs use forward KL
 with a clip of 0.05 on entries of the vocabulary; in a suite: loss: {divergence: ForwardKL, clip: {max: 0.05, scope: vocab}}.

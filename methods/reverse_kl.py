@@ -1,4 +1,4 @@
-"""Dense reverse KL, differentiated directly (arXiv:2606.08432, row "Reverse KL"; METHODS.md 1.11)."""
+"""Dense reverse KL, differentiated directly (arXiv:2606.08432, row "Reverse KL")."""
 
 from methods.method import Method
 from methods.parts.losses import Loss, ReverseKL

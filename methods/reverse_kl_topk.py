@@ -1,4 +1,4 @@
-"""Reverse KL on the teacher's 32 likeliest tokens, renormalised (arXiv:2606.08432, row "Reverse KL w/ Top-K"; METHODS.md 1.12)."""
+"""Reverse KL on the teacher's 32 likeliest tokens, renormalised (arXiv:2606.08432, row "Reverse KL w/ Top-K")."""
 
 from methods.method import Method
 from methods.parts.losses import Loss, ReverseKL, TopK

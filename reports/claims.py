@@ -46,7 +46,10 @@ def _sentence(group: Group) -> Iterable[Span]:
         return
     few = group.seeds < SEEDS_FOR_RANKS
     if few:
-        yield ("text", f"{'One seed' if group.seeds == 1 else plural(group.seeds, 'seed').capitalize()}: checkpoint differences, no ranks. ")
+        yield (
+            "text",
+            f"{'One seed' if group.seeds == 1 else plural(group.seeds, 'seed').capitalize()}: checkpoint differences, no ranks. ",
+        )
     above, below = [row for row in tested if row.beyond == "above"], [row for row in tested if row.beyond == "below"]
     leaders = [] if few else [row for row in above if row.rank and row.rank[0] == 1]
     if leaders:
@@ -87,14 +90,14 @@ def _leaders(leaders: Sequence[Row], others: Sequence[Row]) -> Iterable[Span]:
 
 def _all(rows: Sequence[Row]) -> Iterable[Span]:
     """Where every method is above, names of all say nothing: give the two ends."""
-    ordered = sorted(((row.base.value, row.label) for row in rows if row.base))
+    ordered = sorted((row.base.value, row.label) for row in rows if row.base)
     (low, least), (high, most) = ordered[0], ordered[-1]
     yield ("text", f"All {len(rows)} methods beat the untrained student beyond noise, from ")
     yield from (("code", least), ("text", f" ({points(low)} points) to "), ("code", most), ("text", f" ({points(high)})."))
 
 
 def _cheapest(rows: Sequence[Row], of: str) -> Iterable[Span]:
-    priced = sorted(((row.cost.gpu_hours, row.label) for row in rows if row.cost and row.cost.gpu_hours > 0))
+    priced = sorted((row.cost.gpu_hours, row.label) for row in rows if row.cost and row.cost.gpu_hours > 0)
     if len(priced) > 1 and priced[0][0] < CHEAPER * priced[1][0]:
         yield from (("text", f" Cheapest {of}: "), ("code", priced[0][1]), ("text", f", {hours(priced[0][0])} H100-h."))
 

@@ -30,7 +30,9 @@ def exam_columns(results: Sequence[Result], suite: Mapping[str, Any]) -> tuple[E
     dates = {str(exam.get("name")): exam.get("date") for exam in said}
     columns = sorted(found.values(), key=lambda exam: (order.get(exam.name, len(order)), exam.key))
     times = Counter(exam.name for exam in columns)
-    return tuple(replace(exam, alone=times[exam.name] == 1, date=str(dates[exam.name]) if dates.get(exam.name) else None) for exam in columns)
+    return tuple(
+        replace(exam, alone=times[exam.name] == 1, date=str(dates[exam.name]) if dates.get(exam.name) else None) for exam in columns
+    )
 
 
 def _coverage(score: ExamScore) -> int:

@@ -77,7 +77,9 @@ def drafts(results: Sequence[Result], exams: Sequence[Exam], rows: Sequence[str]
     within = {"student": 0, "control": 1, "teacher": 2}
     found = []
     for label in dict.fromkeys(result.label for result in results):
-        mine = sorted((result for result in results if result.label == label), key=lambda result: (result.seed is not None, result.seed or 0))
+        mine = sorted(
+            (result for result in results if result.label == label), key=lambda result: (result.seed is not None, result.seed or 0)
+        )
         scores: dict[Key, dict[Seed, ExamScore]] = {}
         whole: dict[Key, dict[Seed, ExamScore]] = {}
         for result in mine:
@@ -130,7 +132,8 @@ def difference(row: Draft | None, other: Draft | None, endpoint: Endpoint | None
     if not pairs:
         return None
     gaps = [
-        np.stack([endpoint.values(row, column, mine) - endpoint.values(other, column, its) for mine, its in pairs]) for column in endpoint.columns
+        np.stack([endpoint.values(row, column, mine) - endpoint.values(other, column, its) for mine, its in pairs])
+        for column in endpoint.columns
     ]
     found = estimate(gaps, endpoint.weights)
     if len(endpoint.columns) == 1 and len(pairs) == 1 and endpoint.pass_k is None:  # the same figure as `harness compare`

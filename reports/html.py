@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from harness.results import Meters
 from reports import words
-from reports.tables import AGAIN, SEEDS_FOR_RANKS, Board, Group, Row
+from reports.diagnostics import column_groups, never_cut
+from reports.nouns import AGAIN, BLOCKS, SEEDS_FOR_RANKS, Board, Group, Row
 
 TEMPLATES = Path(__file__).parent / "templates"
 QUESTIONS = {
@@ -25,11 +26,13 @@ QUESTIONS = {
     "also": "further terms",
 }
 METERS = {
+    "updates": "updates",
+    "epochs": "epochs",
+    "rounds": "rounds",
     "student_written": "student wrote",
     "teacher_written": "teacher wrote",
     "teacher_read": "teacher read",
     "trained": "trained on",
-    "updates": "updates",
     "flops": "FLOPs",
     "gpu_hours": "H100-h",
 }
@@ -69,7 +72,7 @@ def page(board: Board) -> str:
             pairs=len({(group.suite, group.pair) for group in board.groups}),
             rows=sum(len(group.rows) for group in board.groups),
             exams=len({exam.key for group in board.groups for exam in group.exams}),
-            blocks=("reference", "control", "method", "reported"),
+            blocks=BLOCKS,
         )
     )
 
@@ -83,9 +86,15 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {name: getattr(words, name) for name in ("percent", "points", "interval", "series", "short", "hours")}
+    environment.filters |= {name: getattr(words, name) for name in ("percent", "points", "interval", "series", "short", "hours", "amount")}
     environment.filters["breakable"] = breakable
-    environment.globals |= {"plural": words.plural, "answer": answer, "diagnostic": diagnostic, "diagnostics": diagnostics}
+    environment.globals |= {
+        "plural": words.plural,
+        "answer": answer,
+        "basis": words.basis,
+        "diagnostics": column_groups,
+        "never_cut": never_cut,
+    }
     return environment
 
 
@@ -129,14 +138,3 @@ def _usual(group: Group) -> dict[str, str | None]:
         most = max(sorted(times), key=lambda said: times[said], default=None)
         found[question] = most if most is not None and times[most] > 1 else None
     return found
-
-
-def diagnostics(group: Group) -> list[str]:
-    return sorted({name for row in group.rows for name in row.diagnostics})
-
-
-def diagnostic(name: str, value: float | None) -> str:
-    """Shares and accuracies as percent, everything else as a short number."""
-    if value is None:
-        return words.DASH
-    return f"{words.percent(value)}%" if name.endswith(("accuracy", "share", "fraction", "rate")) else words.short(value)

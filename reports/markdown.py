@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from reports.tables import Board, Exam, Group, Row
-from reports.words import DASH, hours, interval, percent, plain, points
+from reports.nouns import Board, Exam, Group, Row
+from reports.words import DASH, basis, hours, interval, percent, plain, points
 
 
 def text(board: Board) -> str:
@@ -23,15 +23,23 @@ def text(board: Board) -> str:
 
 
 def _group(group: Group) -> Iterable[str]:
-    yield from (f"## {_inline(group.pair)}" + (f", budget {_inline(group.budget)}" if group.budget else ""), "", _text(plain(group.sentence)), "")
-    head = ["rank", "row", "primary ±", "Δ base [95%]", "Δ best control", "H100-h", "seeds", "division", "sees", "marks"]
+    yield from (
+        f"## {_inline(group.pair)}" + (f", budget {_inline(group.budget)}" if group.budget else ""),
+        "",
+        _text(plain(group.sentence)),
+        "",
+    )
+    head = ["rank", "row", f"{group.primary.title} ±", "Δ base [95%]", "Δ best control", "H100-h", "seeds", "division", "sees", "marks"]
     yield from _table(head, [_summary(row) for row in group.rows])
     yield from (
         "",
-        f"Primary: mean of Avg@{group.avg_k} over {_inline(', '.join(group.primary_exams)) or DASH}, in percent; differences in points, paired.",
+        f"The score is {_inline(_basis(group))}, in percent; differences in points, paired.",
         "",
     )
-    head = ["row", *(f"{_exam(exam)} {figure}" for exam in group.exams for figure in (f"Avg@{exam.samples} ±", "Δ base", f"Pass@{exam.pass_k}"))]
+    head = [
+        "row",
+        *(f"{_exam(exam)} {figure}" for exam in group.exams for figure in (f"Avg@{exam.samples} ±", "Δ base", f"Pass@{exam.pass_k}")),
+    ]
     yield from _table(head, [_scores(row) for row in group.rows])
     yield ""
     broken = [row for row in group.rows if row.reason]
@@ -39,6 +47,11 @@ def _group(group: Group) -> Iterable[str]:
         yield from (*(f"- `{_code(row.label)}` {_inline(row.reason or '')}" for row in broken), "")
     if group.retired:
         yield from ("No longer in the suite: " + ", ".join(f"`{_code(row.label)}`" for row in group.retired) + ".", "")
+
+
+def _basis(group: Group) -> str:
+    said = group.primary
+    return basis(said.title, said.over, said.weight, said.asked)
 
 
 def _exam(exam: Exam) -> str:

@@ -7,10 +7,12 @@ import io
 from collections.abc import Iterable
 
 from harness.results import Meters
-from reports.tables import Board, Cell, Exam, Group, Row
+from reports.nouns import Board, Cell, Exam, Group, Row
+from reports.words import basis
 
 ROW = ("suite", "pair", "budget", "label", "role", "division", "status", "reason", "seeds", "sees", "marks")
 PRIMARY = (
+    "primary_is",
     "primary",
     "primary_stderr",
     "delta_base",
@@ -18,6 +20,7 @@ PRIMARY = (
     "delta_base_high",
     "delta_base_p_holm",
     "delta_control",
+    "delta_baseline",
     "rank_low",
     "rank_high",
 )
@@ -54,7 +57,9 @@ def _lines(board: Board) -> Iterable[list[object]]:
         for row in (*group.rows, *group.retired):
             sat = [(exam, cell) for exam, cell in zip(group.exams, row.cells, strict=True) if cell.avg or cell.truncated is not None]
             for exam, cell in sat or [(None, None)]:
-                yield [_safe(value) for value in (*_row(group, row), *_primary(row), *_exam(exam, cell), *_answers(row), *_cost(row))]
+                yield [
+                    _safe(value) for value in (*_row(group, row), *_primary(group, row), *_exam(exam, cell), *_answers(row), *_cost(row))
+                ]
 
 
 def _row(group: Group, row: Row) -> tuple:
@@ -65,11 +70,12 @@ def _row(group: Group, row: Row) -> tuple:
     )  # fmt: skip
 
 
-def _primary(row: Row) -> tuple:
+def _primary(group: Group, row: Row) -> tuple:
     low, high = row.base.interval95 if row.base and row.base.interval95 else (None, None)
+    said = group.primary
     return (
-        row.primary and row.primary.value, row.primary and row.primary.stderr, row.base and row.base.value, low, high,
-        row.base and row.base.p_value, row.control and row.control.value, *(row.rank or (None, None)),
+        basis(said.title, said.over, said.weight, said.asked), row.primary and row.primary.value, row.primary and row.primary.stderr, row.base and row.base.value, low, high,
+        row.base and row.base.p_value, row.control and row.control.value, row.baseline and row.baseline.value, *(row.rank or (None, None)),
     )  # fmt: skip
 
 

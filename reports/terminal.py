@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.console import Group as Stack
 from rich.table import Table
 from rich.text import Text
 
 from harness.results import Result
-from reports.tables import Board, Group, Row, board
+from reports.nouns import Board, Group, Row
+from reports.tables import board
 from reports.words import DASH, hours, percent, plural, points
 
+WIDTH = 100
+NARROWEST_MARKS = 12
+DISPENSABLE = ("H100-h", "marks", "Δ control", "95%")  # in the order in which they go where there is no room
 
-def table(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | None = None, width: int = 100) -> str:
+
+def table(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | None = None, width: int = WIDTH) -> str:
     """Plain text, for a log or a pipe."""
     stream = io.StringIO()
     Console(file=stream, width=width, color_system=None, legacy_windows=False).print(renderable(board(results, suites)))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def console() -> Console:
+    """Of this terminal; a pipe or a log gets columns enough for the whole table."""
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if known else WIDTH, highlight=False)
 
 
 def renderable(made: Board) -> Stack:
@@ -31,7 +46,8 @@ def renderable(made: Board) -> Stack:
         parts += [
             Text(f"\n{group.suite} · {group.pair}" + (f" · {group.budget}" if group.budget else ""), style="bold"),
             _sentence(group),
-            _table(group),
+            _Fitted(group),
+            *_reasons(group),
         ]
     return Stack(*parts)
 
@@ -40,38 +56,60 @@ def _sentence(group: Group) -> Text:
     return Text.assemble(*((said, "cyan" if kind == "code" else "") for kind, said in group.sentence))
 
 
-def _table(group: Group) -> Table:
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True, show_edge=False)
-    ranked = group.ranked
-    if ranked:
-        made.add_column("rank", justify="right", no_wrap=True)
-    made.add_column("row", overflow="fold", max_width=28)
-    for name in (f"Avg@{group.avg_k} ±", "Δ base", "95%", "Δ control", "H100-h"):
-        made.add_column(name, justify="right", no_wrap=True)
-    made.add_column("marks", overflow="fold")
-    for number, row in enumerate(group.rows):
-        last = number + 1 == len(group.rows) or group.rows[number + 1].block != row.block
-        made.add_row(*([_rank(row)] if ranked else []), *_cells(row), end_section=last)
-    return made
+@dataclass(frozen=True)
+class _Fitted:
+    """The narrow table, with as many of its columns as there is room for. A label is never broken."""
+
+    group: Group
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows = [_cells(row) for row in self.group.rows]
+        heads = ["row", f"{self.group.primary.title} ±", "Δ base", "95%", "Δ control", "H100-h", "marks"]
+        heads = [*(["rank"] if self.group.ranked else []), *heads]
+        heads = [head for head in heads if head != "marks" or any(row["marks"].plain for row in rows)]
+        needs = {head: max([cell_len(head), *(row[_key(head)].cell_len for row in rows)]) for head in heads}
+        needs |= {"marks": min(needs["marks"], NARROWEST_MARKS)} if "marks" in needs else {}
+        for head in DISPENSABLE:
+            if head in heads and sum(needs[head] + 2 for head in heads) > options.max_width:
+                heads.remove(head)
+        made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True, show_edge=False)
+        for head in heads:
+            made.add_column(
+                head,
+                justify="left" if head in ("row", "marks") else "right",
+                no_wrap=head != "marks",
+                overflow="fold",
+                min_width=needs[head],
+            )
+        for number, (row, cells) in enumerate(zip(self.group.rows, rows, strict=True)):
+            last = number + 1 == len(rows) or self.group.rows[number + 1].block != row.block
+            made.add_row(*(cells[_key(head)] for head in heads), end_section=last)
+        yield made
 
 
-def _rank(row: Row) -> str:
-    return DASH if row.rank is None else str(row.rank[0]) if row.rank[0] == row.rank[1] else f"{row.rank[0]}–{row.rank[1]}"
+def _key(head: str) -> str:
+    return "primary" if head.endswith("±") else head
 
 
-def _cells(row: Row) -> list[Text]:
+def _cells(row: Row) -> dict[str, Text]:
     style = {"above": "green", "below": "red"}.get(row.beyond or "", "")
     primary = DASH if row.primary is None else percent(row.primary.value)
     if row.primary and row.primary.stderr is not None:
         primary += f" ± {percent(row.primary.stderr)}"
     bounds = row.base.interval95 if row.base else None
-    marks = [*([row.reason] if row.reason else []), *([plural(len(row.seeds), "seed")] if len(row.seeds) > 1 else []), *row.marks]
-    return [
-        Text(row.label, style="dim" if row.block == "reference" else ""),
-        Text(primary),
-        Text(points(row.base.value) if row.base else DASH, style=style),
-        Text(f"{points(bounds[0])} … {points(bounds[1])}" if bounds else DASH, style="dim"),
-        Text(points(row.control.value) if row.control else DASH),
-        Text(hours(row.cost.gpu_hours) if row.cost else DASH),
-        Text(", ".join(marks), style="red" if row.reason else "dim"),
-    ]
+    marks = [*([row.status] if row.reason else []), *([plural(len(row.seeds), "seed")] if len(row.seeds) > 1 else []), *row.marks]
+    return {
+        "rank": Text(DASH if row.rank is None else str(row.rank[0]) if row.rank[0] == row.rank[1] else f"{row.rank[0]}–{row.rank[1]}"),
+        "row": Text(row.label, style="dim" if row.block == "reference" else ""),
+        "primary": Text(primary),
+        "Δ base": Text(points(row.base.value) if row.base else DASH, style=style),
+        "95%": Text(f"{points(bounds[0])} … {points(bounds[1])}" if bounds else DASH, style="dim"),
+        "Δ control": Text(points(row.control.value) if row.control else DASH),
+        "H100-h": Text(hours(row.cost.gpu_hours) if row.cost else DASH),
+        "marks": Text(", ".join(marks), style="red" if row.reason else "dim"),
+    }
+
+
+def _reasons(group: Group) -> list[Text]:
+    """Under the table, where there is room for them."""
+    return [Text.assemble((row.label, "bold"), "  ", (row.reason, "red")) for row in group.rows if row.reason]

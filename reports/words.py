@@ -56,6 +56,23 @@ def powered(number: float, digits: int) -> str:
     return f"{mantissa.replace('-', MINUS)}·10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 
 
+def amount(number: float | None) -> str:
+    """All digits that mean something: 1,234,567 tokens, 7.5 epochs, 1.91·10⁻⁷ hours."""
+    if number is None:
+        return DASH
+    if abs(number) >= 1000 or number == int(number):
+        return f"{number:,.0f}"
+    return f"{number:.4g}" if abs(number) >= 0.01 else powered(number, 2)
+
+
+def basis(title: str, over: Sequence[str], weight: str, asked: str | None) -> str:
+    """What the primary is, truly: Avg@16 over a and b, each problem with equal weight."""
+    said = f"{title} over {series(over)}" if over else title
+    if len(over) > 1:
+        said += f", each {'problem' if weight == 'problems' else 'exam'} with equal weight"
+    return said + (f" (the suite asks for {asked})" if asked else "")
+
+
 def listed(labels: Sequence[str], most: int = 6) -> list[Span]:
     """`a`, `b` and `c`; a long list names the first and counts the rest."""
     shown = list(labels[:most]) if len(labels) > most + 1 else list(labels)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 import reports
 from harness.records import Fault
 from reports import terminal
@@ -17,7 +15,11 @@ SITE = Path("reports/site")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "results", nargs="*", type=Path, metavar="RESULTS", help=f"a suite's folder of results, or a parent of several (default: {RESULTS}/)"
+        "results",
+        nargs="*",
+        type=Path,
+        metavar="RESULTS",
+        help=f"a suite's folder of results, or a parent of several (default: {RESULTS}/)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"where the pages go (default: {SITE}/<suite>/)")
 
@@ -32,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         )
     out = args.out or SITE / "+".join(sorted({group.suite for group in board.groups}))
     written = reports.write(board, out)
-    console = Console()
+    console = terminal.console()
     console.print(terminal.renderable(board))
     for path in written:
         console.print(str(path), markup=False, highlight=False, soft_wrap=True)

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from methods.parts.losses import NLL, Loss, TokenScores
 
-CHUNK_TOKENS = 512  # below about 128 the heads are streamed from memory too often (PERF.md B5)
+CHUNK_TOKENS = 512  # below about 128 the heads are streamed from memory too often
 # Logits that the loss sees at once. On a CPU they should stay near the caches (2**23 took 1.4 times as long for a JSD); a GPU
 # wants kernels longer than their launch. Of a vocabulary of 151,936 these are 27 and 110 tokens.
 INNER_ENTRIES = {"cpu": 2**22, "cuda": 2**24}

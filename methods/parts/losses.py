@@ -2,7 +2,8 @@
 
 A loss never masks, weights, reduces or chunks: the engine does that, once, for all (harness/engine/divergence.py).
 Shape suffixes: T tokens, V vocabulary, K entries compared (V without a support, k with one, k + 1 with a tail bucket).
-Sources: METHODS.md 0.4 (formulas), 0.5 (whose mix, clip scope), 1.2 (temperature on both sides, no factor T²).
+Sources: Agarwal et al., arXiv:2306.13649 (GKD: the divergences); arXiv:2606.08432 (position clip, temperature on both sides without a
+factor T²); Fu et al., arXiv:2603.25562 (teacher top-k); Zhao et al., arXiv:2601.18734 (vocabulary clip).
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class JSD(Divergence):
 class TopK:
     """Compare on the k most likely tokens of the teacher or the student. `tail` says what becomes of the others: always said.
 
-    renorm: both are renormalised over the k (METHODS.md 1.12). bucket: all others are one further entry on each side.
+    renorm: both are renormalised over the k (Fu et al., Eq. 8). bucket: all others are one further entry on each side.
     drop: left out, for ablations only: its gradient does not vanish where student equals teacher. k ≥ V is the full vocabulary.
     """
 
@@ -161,7 +162,7 @@ class TopK:
 class Clip:
     """An upper bound in nats. position: min(Σ_v f_v, max), no gradient where it binds (TRD). vocab: Σ_v min(f_v, max) (OPSD).
 
-    Not on one scale. The vocabulary clip makes the sum of a KL negative at times: then it is no divergence (METHODS.md 0.5).
+    Not on one scale. The vocabulary clip makes the sum of a KL negative at times: then it is no divergence.
     """
 
     max: float
@@ -249,5 +250,5 @@ class NLL:
 
 
 def at_least_fp32(logits_TV: Tensor) -> Tensor:
-    """Half-precision logits widened: in bf16 a reverse KL is off by 27 % at the median and at times negative (PITFALLS.md, P1)."""
+    """Half-precision logits widened: in bf16 a reverse KL is off by 27 % at the median and at times negative."""
     return logits_TV.float() if logits_TV.element_size() < 4 else logits_TV

@@ -24,7 +24,12 @@ ANSWERS = {
     ),
     "trd": Answers(writer="Teacher()", teacher="Pair()", reads="WithAttempt()", loss="Loss(ForwardKL())", tokens="Every()", keep="All()"),
     "opsd": Answers(
-        writer="Student()", teacher="Frozen()", reads="WithSolution()", loss="Loss(ForwardKL(), temperature=1.1)", tokens="Every()", keep="All()"
+        writer="Student()",
+        teacher="Frozen()",
+        reads="WithSolution()",
+        loss="Loss(ForwardKL(), temperature=1.1)",
+        tokens="Every()",
+        keep="All()",
     ),
     "sft_teacher": Answers(writer="Teacher()", teacher="Nobody()", reads="Plain()", loss="NLL()", tokens="Every()", keep="All()"),
     "placebo": Answers(writer="Student()", teacher="Nobody()", reads="Plain()", loss="NLL()", tokens="Every()", keep="All()"),
@@ -54,7 +59,13 @@ def make_score():
 def make_row(make_score):
     def made(label, pair="small-world", seed=0, suite="quickstart", level=None, status="done", reason=None, exams=EXAMS, **more) -> Result:
         role = (
-            "student" if label == "student" else "teacher" if label == "teacher" else "control" if label in (*CONTROLS, "student_again") else "method"
+            "student"
+            if label == "student"
+            else "teacher"
+            if label == "teacher"
+            else "control"
+            if label in (*CONTROLS, "student_again")
+            else "method"
         )
         trained = label in ANSWERS or role == "method"
         scores = {}
@@ -94,7 +105,11 @@ def make_row(make_score):
             ended_by="updates" if trained else None,
             diagnostics={"rollout_accuracy": 0.41, "lag": 1.5, "truncated_share": 0.02} if trained else {},
             provenance=Provenance(
-                commit="1f2e3d4c5b6a7980", dirty=False, date="2026-11-20", device="cpu", versions={"torch": "2.13.0", "transformers": "5.19.0"}
+                commit="1f2e3d4c5b6a7980",
+                dirty=False,
+                date="2026-11-20",
+                device="cpu",
+                versions={"torch": "2.13.0", "transformers": "5.19.0"},
             ),
             **more,
         )
@@ -138,6 +153,11 @@ def folder(tmp_path, quickstart):
     for row in quickstart:
         write_result(home, row)
     labels = [row.label for row in quickstart if row.method]
-    suite = {"suite": "quickstart", "rows": labels, "exams": list(EXAMS), "deviations": ["authors train on raw re-tokenised text without EOS"]}
+    suite = {
+        "suite": "quickstart",
+        "rows": labels,
+        "exams": list(EXAMS),
+        "deviations": ["authors train on raw re-tokenised text without EOS"],
+    }
     (home / "suite.json").write_text(json.dumps(suite), encoding="utf-8")
     return home

@@ -34,7 +34,7 @@ def test_every_figure_follows_from_the_counts(group, quickstart):
             rates = [right / 16 for right in score.correct]
             assert cell.avg.value == pytest.approx(sum(rates) / len(rates))
             assert cell.avg.stderr == pytest.approx(np.std(rates, ddof=1) / math.sqrt(len(rates)))
-            assert cell.passed == pytest.approx(sum(1 for right in score.correct if right) / len(rates))
+            assert cell.passed == pytest.approx(np.mean([1 - math.comb(16 - right, 8) / math.comb(16, 8) for right in score.correct]))
             if label != "student":
                 paired = stats.ttest_rel(rates, [right / 16 for right in base.correct])
                 assert cell.delta.value == pytest.approx(np.mean(rates) - np.mean(base.correct) / 16)
@@ -49,7 +49,9 @@ def test_every_figure_follows_from_the_counts(group, quickstart):
 
 def test_figures_of_the_file_are_not_believed(quickstart, make_score):
     lying = (
-        quickstart[3].scores["chain-hard"].model_copy(update={"avg_at": quickstart[3].scores["chain-hard"].avg_at.model_copy(update={"value": 0.99})})
+        quickstart[3]
+        .scores["chain-hard"]
+        .model_copy(update={"avg_at": quickstart[3].scores["chain-hard"].avg_at.model_copy(update={"value": 0.99})})
     )
     changed = quickstart[3].model_copy(update={"scores": quickstart[3].scores | {"chain-hard": lying}})
     assert board([*quickstart[:3], changed, *quickstart[4:]]) == board(quickstart)
@@ -163,7 +165,9 @@ def test_rows_that_the_suite_no_longer_names_are_set_apart(quickstart):
 def test_best_control_is_the_best_trained_one(group):
     assert group.best_control == "sft_teacher"
     assert row_of(group, "sft_teacher").control is None
-    assert row_of(group, "trd").control.value == pytest.approx(row_of(group, "trd").primary.value - row_of(group, "sft_teacher").primary.value)
+    assert row_of(group, "trd").control.value == pytest.approx(
+        row_of(group, "trd").primary.value - row_of(group, "sft_teacher").primary.value
+    )
 
 
 def test_without_the_untrained_student_nothing_is_claimed(quickstart):
@@ -180,7 +184,10 @@ def test_no_results_make_an_empty_board():
     ("answers", "found"),
     [
         ({"writer": "Student()", "teacher": "Pair()", "reads": "Plain()", "loss": "Loss(ForwardKL())"}, ("teacher logits",)),
-        ({"writer": "Teacher()", "teacher": "Pair()", "reads": "WithAttempt()", "loss": "Loss(ForwardKL())"}, ("teacher logits", "teacher text")),
+        (
+            {"writer": "Teacher()", "teacher": "Pair()", "reads": "WithAttempt()", "loss": "Loss(ForwardKL())"},
+            ("teacher logits", "teacher text"),
+        ),
         (
             {"writer": "Student()", "teacher": "Frozen()", "reads": "WithSolution()", "loss": "Loss(ForwardKL())"},
             ("own logits", "reference solutions"),

@@ -1,0 +1,77 @@
+"""What one sees beside the scores, with plain names: what was written to be trained on, how stale it was, how training ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reports import words
+from reports.nouns import Group
+
+WRITERS = {"rollouts": "student", "rewrites": "teacher, rewriting", "written": "teacher"}
+OF_WRITING = {  # ending of a name: what it is, how it is written
+    "accuracy": ("right answers", "percent"),
+    "mean_length": ("mean tokens", "count"),
+    "truncated_share": ("cut off", "percent"),
+}
+OF_TRAINING = {
+    "lag": ("lag", "updates", "count", "mean number of updates between writing and training"),
+    "dropped": ("problems", "dropped", "count", "training problems over a length limit, dropped for all rows"),
+    "last_objective": ("last update", "objective", "number", "what training minimised"),
+    "last_reverse_kl": ("last update", "reverse KL", "number", "KL(student ‖ teacher) a token, in nats"),
+    "last_same_top": ("last update", "same top token", "percent", "share of tokens at which student and teacher agree on the likeliest"),
+    "last_student_entropy": ("last update", "student's entropy", "number", "nats a token"),
+    "last_teacher_entropy": ("last update", "teacher's entropy", "number", "nats a token"),
+    "last_gradient_norm": ("last update", "gradient norm", "number", "before clipping"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One diagnostic; columns of one `group` stand under a common head."""
+
+    name: str
+    group: str
+    head: str
+    kind: str  # "percent" | "count" | "number"
+    meaning: str = ""
+
+    def shown(self, value: float | None) -> str:
+        if value is None:
+            return words.DASH
+        if self.kind == "percent":
+            return f"{words.percent(value)}%"
+        if self.kind == "count":
+            return f"{value:,.1f}".removesuffix(".0")
+        return words.short(value)
+
+
+def column_groups(group: Group) -> list[tuple[str, list[Column]]]:
+    """The diagnostics that any row has, under their heads. Where nothing was cut off, the caption says so instead of columns of zeros."""
+    left = {name for row in group.rows for name in row.diagnostics}
+    if never_cut(group):
+        left = {name for name in left if not name.endswith("_truncated_share")}
+    found: dict[str, list[Column]] = {}
+    for column in _known():
+        if column.name in left:
+            found.setdefault(column.group, []).append(column)
+            left.discard(column.name)
+    for name in sorted(left):
+        found.setdefault("other", []).append(Column(name, "other", name.replace("_", " "), "number"))
+    return list(found.items())
+
+
+def never_cut(group: Group) -> bool:
+    """Something was written, and none of it met the length limit."""
+    shares = [value for row in group.rows for name, value in row.diagnostics.items() if name.endswith("_truncated_share")]
+    return bool(shares) and not any(shares)
+
+
+def _known() -> Iterable[Column]:
+    for ending, (what, kind) in OF_WRITING.items():
+        for writer, called in WRITERS.items():
+            yield Column(
+                f"{writer}_{ending}", what, called, kind, f"{what} of what the {called.replace(',', ' when')} wrote in the first round"
+            )
+    for name, (under, head, kind, meaning) in OF_TRAINING.items():
+        yield Column(name, under, head, kind, meaning)

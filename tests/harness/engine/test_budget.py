@@ -1,0 +1,107 @@
+"""Meters, limits, the clock that schedules follow, and what work costs."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.costs import TABLE, flops, h100_seconds
+from harness.engine.budget import Meters, ended_by, progress, rate_factor, reached
+from harness.records import Trajectory
+from harness.spec.model import METERS
+
+BATCH = [
+    Trajectory("a", 0, "main", (1,) * 3, (1,) * 5, (1,) * 7, 1.0, student_written=7, teacher_written=0, teacher_read=12),
+    Trajectory("a", 1, "main", (1,) * 3, (1,) * 5, (1,) * 4, 0.0, student_written=4, teacher_written=2, teacher_read=9),
+    Trajectory("b", 0, "main", (1,) * 2, (1,) * 5, (1,) * 6, 0.5, student_written=0, teacher_written=6, teacher_read=11),
+]
+
+
+def test_every_meter_is_counted():
+    meters = Meters()
+    meters.count(BATCH, problems=8, student=100, teacher=1000, adapter=False)
+    trained = (3 + 7) + (2 + 6)  # what the student reads with gradient; a weight of 0 is not read
+    expected = {
+        "updates": 1,
+        "epochs": 2 / 8,
+        "rounds": 0,
+        "student_written": 11,
+        "teacher_written": 8,
+        "teacher_read": 32,
+        "trained": 13,
+        "flops": 2 * 100 * 11 + 6 * 100 * trained + 2 * 1000 * (8 + 32),
+        "gpu_hours": (
+            (2 * 100 * 11 + 2 * 1000 * 8) / TABLE.write + 6 * 100 * trained / TABLE.train + 2 * 1000 * 32 / TABLE.read
+        ) / 3600,
+    }  # fmt: skip
+    assert set(expected) == set(METERS)
+    assert meters.spent == pytest.approx(expected)
+    meters.count(BATCH, problems=8, student=100, teacher=1000, adapter=False)
+    assert meters.spent == pytest.approx({name: 2 * value for name, value in expected.items()})
+
+
+def test_an_adapter_saves_the_gradient_of_the_weights():
+    assert flops(trained=10, parameters=7) == 420
+    assert flops(trained=10, parameters=7, adapter=True) == 280
+    assert flops(read=3, written=2, parameters=7) == 70
+    assert h100_seconds(read=TABLE.read, parameters=0.5) == 1
+    assert h100_seconds(written=TABLE.write, parameters=0.5) == 1
+    assert h100_seconds(trained=TABLE.train, parameters=0.25, adapter=True) == 1
+
+
+def test_progress_is_the_largest_spent_share():
+    spent = dict.fromkeys(METERS, 0) | {"updates": 5, "trained": 300}
+    assert progress(spent, {"updates": 10, "trained": 1000}) == (0.5, "updates")
+    assert progress(spent, {"updates": 100, "trained": 1000}) == (0.3, "trained")
+    assert progress(spent, {"trained": 100}) == (1.0, "trained")
+
+
+@pytest.mark.parametrize("meter", METERS)
+def test_the_first_limit_met_ends_the_run(meter):
+    spent = dict.fromkeys(METERS, 0)
+    limits = {name: 10.0 for name in METERS}
+    assert ended_by(spent, limits) is None
+    assert ended_by({**spent, meter: 9.99}, limits) is None
+    assert ended_by({**spent, meter: 10}, limits) == meter
+    assert ended_by({**spent, meter: 12}, limits) == meter
+
+
+@given(st.integers(1, 500), st.integers(1, 5))
+def test_fractions_of_epochs_add_up_to_whole_ones(batches, epochs):
+    spent = 0.0
+    for _ in range(batches * epochs):
+        assert not reached(spent, epochs)
+        spent += 1 / batches
+    assert reached(spent, epochs)
+
+
+def test_warm_up_is_linear_and_then_the_schedule_begins():
+    assert rate_factor(0.05, 0.1, "constant") == pytest.approx(0.5)
+    assert rate_factor(0.1, 0.1, "constant") == 1.0
+    assert rate_factor(1.0, 0.1, "constant") == 1.0
+    assert rate_factor(0.0001, 0.0, "constant") == 1.0
+    cosine = {"cosine": {"floor": 0.1}}
+    assert rate_factor(0.1, 0.1, cosine) == pytest.approx(1.0)
+    assert rate_factor(0.55, 0.1, cosine) == pytest.approx(0.55)
+    assert rate_factor(0.1 + 0.9 / 4, 0.1, cosine) == pytest.approx(0.1 + 0.9 * (1 + math.sqrt(0.5)) / 2)
+    assert rate_factor(1.0, 0.1, cosine) == pytest.approx(0.1)
+    linear = {"linear": {"floor": 0.2}}
+    assert rate_factor(0.325, 0.1, linear) == pytest.approx(0.8)
+    assert rate_factor(1.0, 0.1, linear) == pytest.approx(0.2)
+    wsd = {"wsd": {"decay": 0.2}}
+    assert rate_factor(0.05, 0.1, wsd) == pytest.approx(0.5)
+    assert [rate_factor(x, 0.1, wsd) for x in (0.1, 0.5, 0.8)] == [1.0, 1.0, 1.0]
+    assert rate_factor(0.9, 0.1, wsd) == pytest.approx(0.5)
+    assert rate_factor(1.0, 0.1, wsd) == pytest.approx(0.0)
+
+
+@given(
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.sampled_from(["constant", {"cosine": {"floor": 0.1}}, {"linear": {"floor": 0.0}}, {"wsd": {"decay": 0.3}}, {"wsd": {"decay": 1.0}}]),
+)
+def test_the_factor_stays_between_0_and_1(share, warmup, schedule):
+    assert 0.0 <= rate_factor(share, warmup, schedule) <= 1.0 + 1e-12
