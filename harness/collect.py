@@ -99,6 +99,8 @@ def diagnostics(row: Row, store: Store, trained: Record | None) -> dict[str, flo
         found[f"{name}_mean_length"] = sum(r.facts["mean_length"] * r.facts["graded"] for r in records if r) / total
         found[f"{name}_truncated_share"] = sum(r.facts["truncated"] for r in records if r) / total
     if trained:
+        if selected := record_of(store, trained.step["inputs"]["problems"]):
+            found["dropped"] = sum(selected.facts["dropped"].values())
         found["lag"] = trained.facts["lag"]
         for name in ("objective", "kl_to_teacher", "student_entropy", "teacher_entropy", "same_top", "gradient_norm"):
             if name in trained.facts["last"]:

@@ -43,8 +43,8 @@ def doing(step: Step, event: dict[str, Any]) -> str:
     said = [step.title, str(event.get("doing", ""))]
     if "progress" in event:
         said.append(f"{event['progress']:.0%} of budget")
-    elif "done" in event or "step" in event:
-        said.append(f"{event.get('done', event.get('step'))}" + (f"/{event['of']}" if event.get("of") else ""))
+    elif "done" in event:
+        said.append(f"{event['done']}" + (f"/{event['of']}" if event.get("of") else ""))
     if "loss" in event:
         said.append(f"loss {event['loss']:.4f}")
     return " · ".join(s for s in said if s)

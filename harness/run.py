@@ -156,8 +156,7 @@ class Runner:
         if step.address not in self.todo and step.address not in self.running:
             return 0.0
         event = self.progress.running[step.address][1] if step.address in self.running else {}
-        share = event.get("progress", event["done"] / event["of"] if event.get("of") else 0.0)
-        return step.weight * self.paces[step.stage].factor * (1 - min(1.0, share))
+        return step.weight * self.paces[step.stage].factor * (1 - share_of(event))
 
     def _seconds_that_hang_on(self) -> dict[str, float]:
         """Address → seconds of the longest chain of work from this step on, its own included: the longest goes first."""
@@ -172,7 +171,8 @@ class Runner:
         now = time.monotonic()
         open_ = self.todo.keys() | self.running.keys() | self.failures.keys()
         ready = [s for s in self.todo.values() if not open_ & set(s.inputs.values()) and self.not_before.get(s.address, 0) <= now]
-        for step in sorted(ready, key=lambda step: -first[step.address])[: self.pool.free]:
+        # What takes no time goes at once, so that rows are complete as early as they can be; of the rest, the longest chain.
+        for step in sorted(ready, key=lambda step: (self._expected(step) > 1.0, -first[step.address]))[: self.pool.free]:
             del self.todo[step.address]
             self.running[step.address] = step
             self.progress.running[step.address] = (step, {})
@@ -240,6 +240,12 @@ class Runner:
             return False
         self.todo[step.address] = step
         return True
+
+
+def share_of(event: dict[str, Any]) -> float:
+    """How much of a step is done, by what it last reported: `progress`, or `done` `of`; further keys are `doing`, `tokens` and `loss`."""
+    share = event.get("progress", event.get("done", 0) / event["of"] if event.get("of") else 0.0)
+    return min(1.0, max(0.0, share))
 
 
 @dataclass

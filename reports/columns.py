@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.results import ExamScore, Result
+from harness.results import Result
 from reports.drafts import Draft, Endpoint, same_but_for_seed
 from reports.nouns import AGAIN, Exam, Key, Primary
 
@@ -23,7 +23,7 @@ def exam_columns(results: Sequence[Result], suite: Mapping[str, Any]) -> tuple[E
         for name, score in result.scores.items():
             if result.label == AGAIN and any(same_but_for_seed(exam, name, score) for exam in found.values()):
                 continue
-            exam = Exam(name, score.protocol, score.problems_hash, score.problems, score.samples, _coverage(score), score.at)
+            exam = Exam(name, score.protocol, score.problems_hash, score.problems, score.samples, score.samples, score.at)  # Pass@n: any of the n right
             found.setdefault(exam.key, exam)
     said = [exam if isinstance(exam, Mapping) else {"name": exam} for exam in suite.get("exams") or ()]
     order = {str(exam.get("name")): place for place, exam in enumerate(said)}
@@ -33,12 +33,6 @@ def exam_columns(results: Sequence[Result], suite: Mapping[str, Any]) -> tuple[E
     return tuple(
         replace(exam, alone=times[exam.name] == 1, date=str(dates[exam.name]) if dates.get(exam.name) else None) for exam in columns
     )
-
-
-def _coverage(score: ExamScore) -> int:
-    """The k of the Pass@k shown: at most half the samples, for at k = n each problem is a single coin."""
-    ks = [int(k) for k in score.pass_at]
-    return max((k for k in ks if 1 < k <= score.samples // 2), default=score.samples)
 
 
 def primary(suite: Mapping[str, Any], exams: Sequence[Exam]) -> tuple[Primary, int | None]:

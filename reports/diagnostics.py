@@ -11,11 +11,11 @@ from reports.nouns import Group
 WRITERS = {"rollouts": "student", "rewrites": "teacher, rewriting", "written": "teacher"}
 OF_WRITING = {  # ending of a name: what it is, how it is written
     "accuracy": ("right answers", "percent"),
-    "mean_length": ("mean tokens", "count"),
+    "mean_length": ("mean tokens", "mean"),
     "truncated_share": ("cut off", "percent"),
 }
 OF_TRAINING = {
-    "lag": ("lag", "updates", "count", "mean number of updates between writing and training"),
+    "lag": ("lag", "updates", "mean", "mean number of updates between writing and training"),
     "dropped": ("problems", "dropped", "count", "training problems over a length limit, dropped for all rows"),
     "last_objective": ("last update", "objective", "number", "what training minimised"),
     "last_reverse_kl": ("last update", "reverse KL", "number", "KL(student ‖ teacher) a token, in nats"),
@@ -33,7 +33,7 @@ class Column:
     name: str
     group: str
     head: str
-    kind: str  # "percent" | "count" | "number"
+    kind: str  # "percent" | "mean" | "count" | "number"
     meaning: str = ""
 
     def shown(self, value: float | None) -> str:
@@ -41,9 +41,9 @@ class Column:
             return words.DASH
         if self.kind == "percent":
             return f"{words.percent(value)}%"
-        if self.kind == "count":
-            return f"{value:,.1f}".removesuffix(".0")
-        return words.short(value)
+        if self.kind in ("mean", "count"):
+            return f"{value:,.1f}" if self.kind == "mean" else f"{value:,.0f}"
+        return words.short(value, even=True)
 
 
 def column_groups(group: Group) -> list[tuple[str, list[Column]]]:

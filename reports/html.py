@@ -62,11 +62,11 @@ def page(board: Board) -> str:
         .get_template("leaderboard.html.j2")
         .render(
             board=board,
-            questions=QUESTIONS,
             meters=METERS,
             seeds_for_ranks=SEEDS_FOR_RANKS,
             again=AGAIN,
             axes=[axis(group) for group in board.groups],
+            asked=[_asked(group) for group in board.groups],
             usual=[_usual(group) for group in board.groups],
             several=len({group.suite for group in board.groups}) > 1,
             pairs=len({(group.suite, group.pair) for group in board.groups}),
@@ -86,7 +86,9 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {name: getattr(words, name) for name in ("percent", "points", "interval", "series", "short", "hours", "amount")}
+    environment.filters |= {
+        name: getattr(words, name) for name in ("percent", "points", "interval", "series", "short", "hours", "amount", "moment")
+    }
     environment.filters["breakable"] = breakable
     environment.globals |= {
         "plural": words.plural,
@@ -99,8 +101,8 @@ def _environment() -> jinja2.Environment:
 
 
 def breakable(label: str) -> Markup:
-    """A long label may break after its joints, never inside a word."""
-    return Markup("<wbr>").join(re.findall(r"[^_.\[=]*[_.\[=]?", label)[:-1])
+    """A long label or answer may break after its joints, never inside a word."""
+    return Markup("<wbr>").join(re.findall(r"[^_.\[=(]*[_.\[=(]?", label)[:-1])
 
 
 def axis(group: Group) -> Axis:
@@ -128,6 +130,11 @@ def answer(row: Row, question: str) -> str:
 
 def _term(term: object) -> str:
     return " · ".join(f"{key} {value}" for key, value in term.items()) if isinstance(term, dict) else str(term)
+
+
+def _asked(group: Group) -> dict[str, str]:
+    """The questions that any row answers."""
+    return {question: meaning for question, meaning in QUESTIONS.items() if any(answer(row, question) for row in group.rows)}
 
 
 def _usual(group: Group) -> dict[str, str | None]:

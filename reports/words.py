@@ -25,14 +25,14 @@ def interval(bounds: tuple[float, float] | None) -> str:
     return DASH if bounds is None else f"{points(bounds[0])} to {points(bounds[1])}"
 
 
-def short(number: float | None) -> str:
-    """Three significant digits and a letter: 1.24 M."""
+def short(number: float | None, even: bool = False) -> str:
+    """Three significant digits and a letter: 1.24 M. `even`: trailing zeros stay, for a column of them."""
     if number is None:
         return DASH
     if 0 < abs(number) < 0.0001:
         return powered(number, 1)
     if abs(number) < 999.5:
-        return f"{number:.3g}".replace("-", MINUS)
+        return (f"{number:#.3g}".rstrip(".") if even else f"{number:.3g}").replace("-", MINUS)
     for power, letter in ((18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
         if abs(number) >= 0.9995 * 10**power:
             scaled = number / 10**power
@@ -63,6 +63,11 @@ def amount(number: float | None) -> str:
     if abs(number) >= 1000 or number == int(number):
         return f"{number:,.0f}"
     return f"{number:.4g}" if abs(number) >= 0.01 else powered(number, 2)
+
+
+def moment(said: str) -> str:
+    """2026-11-20T23:00:49+00:00 to the minute; anything else as it is."""
+    return f"{said[:10]} {said[11:16]} UTC" if len(said) == 25 and said.endswith("+00:00") else said
 
 
 def basis(title: str, over: Sequence[str], weight: str, asked: str | None) -> str:

@@ -70,10 +70,10 @@ def text(described: dict, name: str) -> str:
     lines += ["", "shared by most rows"]
     lines += [f"  {len(step['rows']):>3} rows  {step['title']}" for step in shared[:12]]
     if todo:
-        lines += ["", "to do, and why"]
-        lines += [f"  {step['key'][:10]}  {step['title']}  [{step['why']}]" for step in todo[:40]]
-        if len(todo) > 40:
-            lines.append(f"  … and {len(todo) - 40} more; `--json` lists all")
+        again = [step for step in todo if step["why"] != "new"]
+        lines += ["", f"to do: {len(todo) - len(again)} new, {len(again)} that a change makes again"]
+        lines += [f"  {step['key'][:10]}  {step['title']}  [{step['why']}]" for step in again[:40]]
+        lines += [f"  … and {len(again) - 40} more; `--json` lists all"] if len(again) > 40 else []
     tokens = described["tokens"]
     lines += ["", "tokens written, estimated at half of max_tokens a response"]
     lines += [f"  {kind:<8} {amount(tokens[kind]['shared']):>8}   (each row alone {amount(tokens[kind]['alone'])})" for kind in ("rollout", "teacher", "exam")]

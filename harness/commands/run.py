@@ -71,13 +71,11 @@ def run(args: argparse.Namespace) -> int:
 
 def closing(args: argparse.Namespace, name: str, folder: Path, found: list, failures: dict, tokens: dict, seconds: str) -> int:
     """The table, the exact tokens, where the page is; the exit code."""
-    from rich.console import Console
-
     import reports
     from reports import terminal
 
     board = reports.load([folder])
-    console = Console(highlight=False, soft_wrap=False)
+    console = terminal.console()
     console.print(terminal.renderable(board))
     site = args.report or SITE / name
     written = reports.write(board, site)

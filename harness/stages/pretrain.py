@@ -13,7 +13,7 @@ def run(job: Job) -> dict:
         job.input("base") if "base" in job.step.inputs else None,
         job.out,
         job.work,
-        lambda what, numbers: job.report({"doing": what, **numbers}),
+        lambda what, numbers: job.report({"doing": what, "done": numbers.pop("step", 0), **numbers}),
     )
     measured = {"pretrain_cpu_seconds": facts.pop("cpu_seconds", None)}
     return {**facts, "measured": measured}

@@ -70,12 +70,24 @@ def from_file(source: dict[str, Any], path: Path) -> list[Problem]:
 # Text stays as it is written: readers that guess types turn "007" into 7, "1.50" into 1.5, and "2024-01-01" into midnight.
 
 
+class Digits(float):
+    """A number of JSON that is shown as it was written."""
+
+    def __new__(cls, text: str) -> Digits:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def rows_of_jsonl(path: Path) -> list[dict[str, Any]]:
     rows = []
     for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
         if line.strip():
             try:
-                rows.append(as_row(json.loads(line, parse_int=str, parse_float=str)))
+                rows.append(as_row(json.loads(line, parse_float=Digits)))
             except ValueError as fault:
                 raise ValueError(f"line {number}: {fault}") from None
     return rows
@@ -83,7 +95,7 @@ def rows_of_jsonl(path: Path) -> list[dict[str, Any]]:
 
 def rows_of_json(path: Path) -> list[dict[str, Any]]:
     """One list of objects."""
-    found = json.loads(path.read_text("utf-8-sig"), parse_int=str, parse_float=str)
+    found = json.loads(path.read_text("utf-8-sig"), parse_float=Digits)
     if not isinstance(found, list):
         raise ValueError("it is not a list of objects; a file with one object a line ends in .jsonl")
     return [as_row(row) for row in found]

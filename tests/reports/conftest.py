@@ -82,6 +82,8 @@ def make_row(make_score):
         wrote = 0 if label == "sft_teacher" else 122_880
         charged = Meters(
             updates=60,
+            epochs=7.5,
+            rounds=5,
             student_written=wrote,
             teacher_written=118_400 * (label in ("trd", "sft_teacher")),
             teacher_read=301_213 * (label != "placebo"),
@@ -103,7 +105,17 @@ def make_row(make_score):
             scores=scores,
             cost=Cost(charged=charged, paid={"updates": 60}, measured={"seconds": 21.4}) if trained else Cost(),
             ended_by="updates" if trained else None,
-            diagnostics={"rollout_accuracy": 0.41, "lag": 1.5, "truncated_share": 0.02} if trained else {},
+            diagnostics={
+                "rollouts_accuracy": 0.41171875,
+                "rollouts_mean_length": 62.00390625,
+                "rollouts_truncated_share": 0.0,
+                "lag": 1.5,
+                "last_objective": 0.013237302628592,
+                "something_new": 0.123456789012345,
+                "dropped": 12,
+            }
+            if trained
+            else {},
             provenance=Provenance(
                 commit="1f2e3d4c5b6a7980",
                 dirty=False,

@@ -9,7 +9,7 @@ from scipy import stats
 from harness.results import Answers
 from reports.sees import sees
 from reports.tables import board
-from reports.words import hours, plain, points, short
+from reports.words import amount, hours, moment, plain, points, short
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_every_figure_follows_from_the_counts(group, quickstart):
             rates = [right / 16 for right in score.correct]
             assert cell.avg.value == pytest.approx(sum(rates) / len(rates))
             assert cell.avg.stderr == pytest.approx(np.std(rates, ddof=1) / math.sqrt(len(rates)))
-            assert cell.passed == pytest.approx(np.mean([1 - math.comb(16 - right, 8) / math.comb(16, 8) for right in score.correct]))
+            assert cell.passed == pytest.approx(np.mean([right > 0 for right in score.correct])  # Pass@16 of 16: any right)
             if label != "student":
                 paired = stats.ttest_rel(rates, [right / 16 for right in base.correct])
                 assert cell.delta.value == pytest.approx(np.mean(rates) - np.mean(base.correct) / 16)
@@ -219,3 +219,64 @@ def test_words():
     assert (points(0.0312), points(-0.0312), points(-0.0001)) == ("+3.1", "−3.1", "0.0")
     assert [short(number) for number in (0, 60, 122_880, 999_950, 3.4e12)] == ["0", "60", "123 k", "1.00 M", "3.40 T"]
     assert [hours(number) for number in (None, 0, 4.1e-5, 3.14159)] == ["–", "0", "4.1·10⁻⁵", "3.14"]
+
+
+def with_report(**primary):
+    return {"quickstart": {"exams": ["chain-held-out", "chain-hard"], "report": {"baseline": "forward_kl", "primary": primary}}}
+
+
+def test_the_suite_says_what_the_primary_is(quickstart):
+    rows = {row.label: row.scores for row in quickstart}
+    held_out, hard = rows["trd"]["chain-held-out"], rows["trd"]["chain-hard"]
+    (group,) = board(quickstart, with_report(metric="avg@16", over="all", weight="problems")).groups
+    assert row_of(group, "trd").primary.value == pytest.approx((sum(held_out.correct) + sum(hard.correct)) / 16 / (128 + 64))
+    assert (group.primary.title, group.primary.weight, group.primary.asked) == ("Avg@16", "problems", None)
+    (group,) = board(quickstart, with_report(metric="avg@16", over=["chain-hard"], weight="exams")).groups
+    assert row_of(group, "trd").primary.value == pytest.approx(sum(hard.correct) / 16 / 64)
+    assert group.primary.over == ("chain-hard",)
+
+
+def test_the_primary_may_be_pass_at_k(quickstart):
+    (group,) = board(quickstart, with_report(metric="pass@8", over="all", weight="exams")).groups
+    scores = {result.label: result.scores for result in quickstart}
+
+    def pass_at_8(label: str) -> float:
+        by_hand = [[1 - math.comb(16 - right, 8) / math.comb(16, 8) for right in score.correct] for score in scores[label].values()]
+        return float(np.mean([np.mean(exam) for exam in by_hand]))
+
+    assert group.primary.title == "Pass@8"
+    row = row_of(group, "trd")
+    assert row.primary.value == pytest.approx(pass_at_8("trd"))
+    assert row.base.value == pytest.approx(pass_at_8("trd") - pass_at_8("student"))
+
+
+@pytest.mark.parametrize(("metric", "asked"), [("avg@8", "avg@8"), ("pass@32", "pass@32"), ("AVG 16", "AVG 16")])
+def test_a_primary_that_the_samples_cannot_give_is_said_to_be_another(quickstart, metric, asked):
+    (group,) = board(quickstart, with_report(metric=metric)).groups
+    assert (group.primary.title, group.primary.asked) == ("Avg@16", asked)
+
+
+def test_rows_are_compared_with_the_baseline_of_the_suite(quickstart):
+    (group,) = board(quickstart, with_report(metric="avg@16")).groups
+    trd, forward = row_of(group, "trd"), row_of(group, "forward_kl")
+    assert group.baseline == "forward_kl"
+    assert trd.baseline.value == pytest.approx(trd.primary.value - forward.primary.value)
+    assert forward.baseline is None
+
+
+def test_one_seed_is_a_mark_only_where_others_have_more(three_seeds, quickstart):
+    assert not any("one seed" in row.marks for row in board(quickstart).groups[0].rows)
+    fewer = [row for row in three_seeds if row.label != "trd" or row.seed == 0]
+    assert "one seed" in row_of(board(fewer).groups[0], "trd").marks
+
+
+def test_where_all_methods_are_above_the_sentence_gives_both_ends(quickstart):
+    rows = [row for row in quickstart if row.label not in ("opsd", "reverse_kl_hot", "forward_kl_clip")]
+    assert "All 4 methods beat the untrained student beyond noise, from `" in plain(board(rows).groups[0].sentence)
+
+
+def test_figures_for_people():
+    assert (hours(9.97e-8), hours(1.2e-7), hours(0.00999)) == ("1.0·10⁻⁷", "1.2·10⁻⁷", "1.0·10⁻²")
+    assert [short(number) for number in (0.00059231, -0.5, 3.2e-6)] == ["0.000592", "−0.5", "3.2·10⁻⁶"]
+    assert [amount(number) for number in (1_234_567, 7.5, 5.0, 1.9067929190175438e-07)] == ["1,234,567", "7.5", "5", "1.91·10⁻⁷"]
+    assert (moment("2026-11-20T23:00:49+00:00"), moment("2026-11-20")) == ("2026-11-20 23:00 UTC", "2026-11-20")

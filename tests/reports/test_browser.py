@@ -57,13 +57,18 @@ def test_sorting_filtering_and_hiding_work(folder, tmp_path):
 
 
 @pytest.mark.parametrize("width", [1280, 800])
-def test_the_page_is_not_wider_than_the_window(folder, tmp_path, width):
+def test_the_page_is_not_wider_than_the_window_and_no_box_scrolls_down(folder, tmp_path, width):
     page = reports.render([folder], tmp_path)[0]
-    probe = "<script>document.title = document.documentElement.scrollWidth + ' ' + innerWidth;</script></body>"
+    probe = """<script>
+const boxes = Array.from(document.querySelectorAll(".fit, .scroll")).filter((box) => box.clientHeight);
+const scrolling = boxes.filter((box) => box.scrollHeight > box.clientHeight);
+document.title = document.documentElement.scrollWidth + " " + innerWidth + " " + scrolling.length;
+</script></body>"""
     page.write_text(page.read_text(encoding="utf-8").replace("</body>", probe), encoding="utf-8")
     dom = browse("--dump-dom", f"--window-size={width},900", page.as_uri()).stdout
-    content, window = map(int, dom[dom.index("<title>") + 7 : dom.index("</title>")].split())
+    content, window, scrolling = map(int, dom[dom.index("<title>") + 7 : dom.index("</title>")].split())
     assert content <= window
+    assert scrolling == 0  # no table scrolls up and down in a box of its own
 
 
 def test_a_screenshot_can_be_taken(folder, tmp_path):

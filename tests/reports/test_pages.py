@@ -188,6 +188,57 @@ def test_the_terminal_table_fits_100_columns(quickstart, three_seeds):
         assert label in text
 
 
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_label_in_the_terminal_is_never_broken(quickstart, three_seeds, width):
+    text = terminal.table([*quickstart, *three_seeds], width=width)
+    starts = [said.split()[0] for said in text.splitlines() if said.strip()]
+    for label in ("forward_kl_clip", "reverse_kl_topk", "student_again"):
+        assert label in starts or label in text
+    assert max(map(len, text.splitlines())) <= width
+    assert not any(said in starts for said in ("p", "ip", "clip", "topk"))
+
+
+def test_diagnostics_have_plain_names_and_short_figures(page):
+    heads, figures = page.tables[2][:2], line(page.tables[2], "trd")
+    assert heads[0][1:] == ["right answers", "mean tokens", "lag", "problems", "last update", "other"]
+    assert heads[1][1:] == ["student", "student", "updates", "dropped", "objective", "something new"]
+    assert figures[1:] == ["41.2%", "62.0", "1.5", "12", "0.0132", "0.123"]
+    assert "None of it was cut off" in "".join(page.text)
+
+
+def test_no_figure_has_more_digits_than_it_means(quickstart):
+    priced = [
+        row.model_copy(update={"cost": row.cost.model_copy(update={"charged": row.cost.charged.model_copy(update={"gpu_hours": 1 / 3e6})})})
+        for row in quickstart
+    ]
+    text = re.sub(r'data-value="[^"]*"|style="[^"]*"', "", html.page(board(priced)))
+    assert not re.findall(r"[0-9]\.[0-9]{6,}", text)
+
+
+def test_the_head_and_the_caption_say_what_the_primary_is(quickstart):
+    suite = {
+        "exams": ["chain-held-out", "chain-hard"],
+        "report": {"baseline": "trd", "primary": {"metric": "pass@8", "over": "all", "weight": "problems"}},
+    }
+    made = board(quickstart, {"quickstart": suite})
+    said = "Pass@8 over chain-held-out and chain-hard, each problem with equal weight"
+    page = Page(html.page(made))
+    assert page.tables[0][0][2] == "Pass@8 ±"
+    assert page.tables[0][0][5] == "Δ trd"
+    assert f"The score is {said}, ± one standard error." in "".join(page.text)
+    assert f"The score is {said}, in percent" in markdown.text(made)
+    assert "| Pass@8 ± |" in markdown.text(made)
+    assert said in spreadsheet.text(made)
+    assert "Pass@8 ±" in terminal.table(quickstart, {"quickstart": suite})
+
+
+def test_all_meters_are_shown(page):
+    heads = page.tables[1][1]
+    for meter in ("updates", "epochs", "rounds", "student wrote", "teacher wrote", "teacher read", "trained on", "FLOPs", "H100-h"):
+        assert meter in heads
+    assert {"7.5", "5"} <= set(line(page.tables[1], "trd"))
+
+
 def test_several_suites_share_a_page(folder, three_seeds, tmp_path):
     for row in three_seeds:
         write_result(folder.parent / "equal-budgets", row)
