@@ -369,17 +369,20 @@ def test_A7_each_reads_under_its_own_template(folders, tiny_model, keep_model, t
         carry_out(planned(suite(unlike, "trd", n=1), tmp_path)[:-1], tmp_path / "store")
 
 
+LONGER = {"set": "chain-train", "take": 10}  # chains of 3 to 8 steps, so that prompts differ in length
+
+
 def lengths(words, problems, mode="plain"):
     return {p.id: len(prompts.encode(words, p.prompt, mode)) for p in problems}
 
 
 def test_A8_prompts_over_the_limit_are_dropped_and_counted(folders, small_words, tmp_path):
-    steps = planned(suite(folders), tmp_path)
+    steps = planned(suite(folders, problems=LONGER), tmp_path)
     everything = from_bytes(Problem, carry_out(steps[:-1], tmp_path / "store").payload(steps[0].address) / "problems.parquet")
     assert steps[0].stage == "problems"
     sizes = lengths(small_words, everything)
-    limit = sorted(sizes.values())[5]
-    steps = planned(suite(folders, limits={"prompt": limit}), tmp_path)
+    limit = sorted(sizes.values())[4]
+    steps = planned(suite(folders, problems=LONGER, limits={"prompt": limit}), tmp_path)
     store = carry_out(steps[:-1], tmp_path / "store")
     select = next(s for s in steps if s.stage == "select")
     kept = from_bytes(Problem, store.payload(select.address) / "problems.parquet")
@@ -390,17 +393,17 @@ def test_A8_prompts_over_the_limit_are_dropped_and_counted(folders, small_words,
     (trajectories,) = read(store, steps, "construct", Trajectory, "trajectories.parquet")
     assert all(len(t.student_prompt_ids) == sizes[t.problem_id] for t in trajectories)
     with pytest.raises(Fault, match=r"every one of 10 problems is dropped.*Raise `train\.limits`"):
-        carry_out(planned(suite(folders, limits={"prompt": 3}), tmp_path)[:-1], tmp_path / "store")
+        carry_out(planned(suite(folders, problems=LONGER, limits={"prompt": 3}), tmp_path)[:-1], tmp_path / "store")
 
 
 def test_A8_the_limit_holds_for_every_reader(folders, tiny_model, keep_model, small_words, tmp_path):
     words = tokenizers.build()
     words.chat_template = tokenizers.TEMPLATE.replace("'<|im_start|>assistant", "'<|im_start|>a tutor who knows the way")
     unlike = {**folders, "teacher": keep_model(tiny_model(seed=1), tmp_path / "teacher", words=words)}
-    steps = planned(suite(unlike, pair={"differ": ["template"]}), tmp_path)
+    steps = planned(suite(unlike, problems=LONGER, pair={"differ": ["template"]}), tmp_path)
     everything = from_bytes(Problem, carry_out(steps[:-1], tmp_path / "store").payload(steps[0].address) / "problems.parquet")
     longest = max(lengths(small_words, everything).values())
-    steps = planned(suite(unlike, pair={"differ": ["template"]}, limits={"prompt": longest}), tmp_path)
+    steps = planned(suite(unlike, problems=LONGER, pair={"differ": ["template"]}, limits={"prompt": longest}), tmp_path)
     store = carry_out(steps[:-1], tmp_path / "store")
     dropped = facts(store, next(s for s in steps if s.stage == "select"))["dropped"]["prompt"]
     assert dropped == sum(size > longest for size in lengths(words, everything).values()) > 0
@@ -411,7 +414,7 @@ def test_A8_a_rewriting_prompt_over_the_limit_weighs_nothing_and_is_counted(fold
     store = carry_out(free[:-1], tmp_path / "store")
     (trajectories,) = read(store, free, "construct", Trajectory, "trajectories.parquet")
     limit = sorted(len(t.teacher_prompt_ids) for t in trajectories)[4]
-    steps = planned(suite(folders, "trd", n=2, count=1, limits={"teacher_prompt": limit}), tmp_path)
+    steps = planned(suite(folders, "trd", n=2, count=1, limits={"prompt": 60, "teacher_prompt": limit}), tmp_path)
     store = carry_out(steps, tmp_path / "store")
     (limited,) = read(store, steps, "construct", Trajectory, "trajectories.parquet")
     over = [len(t.teacher_prompt_ids) > limit for t in trajectories]

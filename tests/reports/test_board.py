@@ -34,7 +34,7 @@ def test_every_figure_follows_from_the_counts(group, quickstart):
             rates = [right / 16 for right in score.correct]
             assert cell.avg.value == pytest.approx(sum(rates) / len(rates))
             assert cell.avg.stderr == pytest.approx(np.std(rates, ddof=1) / math.sqrt(len(rates)))
-            assert cell.passed == pytest.approx(np.mean([right > 0 for right in score.correct])  # Pass@16 of 16: any right)
+            assert cell.passed == pytest.approx(np.mean([right > 0 for right in score.correct]))  # Pass@16 of 16: any right
             if label != "student":
                 paired = stats.ttest_rel(rates, [right / 16 for right in base.correct])
                 assert cell.delta.value == pytest.approx(np.mean(rates) - np.mean(base.correct) / 16)
