@@ -44,7 +44,10 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as fault:
-        print(f"harness: {fault.filename or 'the file system'}: {fault.strerror}. What is done is kept; mend it and run the same command.", file=sys.stderr)
+        print(
+            f"harness: {fault.filename or 'the file system'}: {fault.strerror}. What is done is kept; mend it and run the same command.",
+            file=sys.stderr,
+        )
         return 1
 
 

@@ -13,7 +13,9 @@ from harness.statistics import stderr
 from harness.store import Corrupt, Record, Store
 
 
-def results(suite: Suite, plan: Plan, rows: list[Row], store: Store, failures: dict[str, Failure], provenance: dict[str, Any]) -> list[Result]:
+def results(
+    suite: Suite, plan: Plan, rows: list[Row], store: Store, failures: dict[str, Failure], provenance: dict[str, Any]
+) -> list[Result]:
     return [result(suite, plan, row, store, failures, provenance) for row in rows]
 
 
@@ -49,14 +51,18 @@ def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str,
         budget=row.budget,
         status=status,
         reason=reason,
-        answers=Answers(**row.method.answers, also={name: repr(term) for name, term in row.method.also.items()}) if row.method else Answers(),
+        answers=Answers(**row.method.answers, also={name: repr(term) for name, term in row.method.also.items()})
+        if row.method
+        else Answers(),
         overrides=row.overrides or {},
         scores=scores,
         cost=cost(trained),
         diagnostics=diagnostics(row, store, trained),
         ended_by=trained.facts["ended_by"] if trained else None,
         steps=row.steps,
-        provenance=Provenance(**(made.provenance if (made := trained or first) else provenance)),  # of the run that made it, not of this one
+        provenance=Provenance(
+            **(made.provenance if (made := trained or first) else provenance)
+        ),  # of the run that made it, not of this one
     )
 
 
@@ -84,7 +90,9 @@ def cost(trained: Record | None) -> Cost:
     if trained is None:
         return Cost()
     charged = {name: value for name, value in trained.facts["spent"].items() if name in Meters.model_fields}
-    return Cost(charged=Meters(**charged), measured={"seconds": trained.measured["seconds"]}, paid={"cpu_seconds": trained.measured["cpu_seconds"]})
+    return Cost(
+        charged=Meters(**charged), measured={"seconds": trained.measured["seconds"]}, paid={"cpu_seconds": trained.measured["cpu_seconds"]}
+    )
 
 
 def diagnostics(row: Row, store: Store, trained: Record | None) -> dict[str, float | None]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.utils import find_adapter_config_file
 
 from harness.records import Fault, ModelRef
 from harness.spec.model import Lora, PairSpec
@@ -15,6 +17,9 @@ from harness.spec.model import Lora, PairSpec
 # Heads that do more than multiply. The loss projects hidden states itself, so what it cannot do is refused by name;
 # what has no name here is found by `check_head`.
 UNSUPPORTED_HEADS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
+
+# Said each time: left to itself, transformers asks at the terminal whether to run a repository's code.
+NO_CODE = {"trust_remote_code": False}
 
 
 def device() -> torch.device:
@@ -26,6 +31,8 @@ def source(ref: ModelRef, made: Path | None) -> tuple[str, dict[str, Any]]:
     if made is not None:
         return str(made), {"local_files_only": True}
     if Path(ref.path).is_dir():
+        if ref.revision:
+            raise Fault(f"model {ref.name}: a folder {ref.path} lies here and would be read in its stead. Rename it, or start elsewhere.")
         return str(Path(ref.path).resolve()), {"local_files_only": True}
     if ref.revision in (None, "unpinned"):
         raise Fault(f"model {ref.name}: it carries no revision. Pin it (`name@<commit>`), so that it is the same tomorrow.")
@@ -34,21 +41,31 @@ def source(ref: ModelRef, made: Path | None) -> tuple[str, dict[str, Any]]:
 
 def tokenizer_of(where: tuple[str, dict[str, Any]]):
     try:
-        return AutoTokenizer.from_pretrained(where[0], **where[1])
+        return AutoTokenizer.from_pretrained(where[0], **where[1], **NO_CODE)
     except (OSError, ValueError) as fault:
-        raise Fault(f"model {where[0]}: its tokenizer cannot be loaded: {first_line(fault)}") from None
+        raise Fault(f"model {where[0]}: its tokenizer cannot be loaded: {first_sentence(fault)}") from None
+
+
+def config_of(where: tuple[str, dict[str, Any]]):
+    try:
+        return AutoConfig.from_pretrained(where[0], **where[1], **NO_CODE)
+    except (OSError, ValueError) as fault:
+        raise Fault(f"model {where[0]}: its config cannot be loaded: {first_sentence(fault)}") from None
 
 
 def load(ref: ModelRef, where: tuple[str, dict[str, Any]], trained: Path | None = None):
     """The model in evaluation mode on the device. `trained`: an adapter or full weights that a train step left."""
-    options: dict[str, Any] = {"dtype": getattr(torch, ref.dtype), "use_safetensors": True}
+    options: dict[str, Any] = {"dtype": getattr(torch, ref.dtype), "use_safetensors": True, **NO_CODE}
     adapter = trained is not None and (trained / "adapter_config.json").exists()
     if trained is not None and not adapter:
         where = (str(trained), {"local_files_only": True})
     try:
+        # The base that an adapter names has no revision, and the adapter's own weights may be a pickle.
+        if find_adapter_config_file(where[0], **where[1]) is not None:
+            raise Fault(f"model {where[0]}: it holds an adapter. Only whole models are read; merge it into its base and name that.")
         model = AutoModelForCausalLM.from_pretrained(where[0], **where[1], **options)
     except (OSError, ValueError) as fault:
-        raise Fault(f"model {where[0]}: its weights cannot be loaded: {first_line(fault)}") from None
+        raise Fault(f"model {where[0]}: its weights cannot be loaded (safetensors only, no code of its own): {first_sentence(fault)}") from None
     if adapter:
         from peft import PeftModel
 
@@ -56,8 +73,9 @@ def load(ref: ModelRef, where: tuple[str, dict[str, Any]], trained: Path | None 
     return model.to(device()).eval()
 
 
-def first_line(fault: Exception) -> str:
-    return str(fault).strip().splitlines()[0]
+def first_sentence(fault: Exception) -> str:
+    """What is wrong. The advice after it is for callers of the library: to allow pickles, or code."""
+    return re.split(r"\.\s|\n", str(fault).strip() + "\n")[0].strip(" .") or type(fault).__name__
 
 
 def with_lora(model, lora: Lora, seed: int):
@@ -126,7 +144,7 @@ def check_head(model, vocabulary: int) -> None:
 def skeleton(where: tuple[str, dict[str, Any]]):
     """The model without weights: for counting."""
     with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(where[0], **where[1]))
+        return AutoModelForCausalLM.from_config(config_of(where), **NO_CODE)
 
 
 def matmul_parameters(model) -> int:
@@ -148,7 +166,7 @@ def stop_ids(where: tuple[str, dict[str, Any]], tokenizer) -> list[int]:
     except OSError:
         ids = None
     if ids is None:
-        ids = AutoConfig.from_pretrained(where[0], **where[1]).eos_token_id
+        ids = config_of(where).eos_token_id
     found = {tokenizer.eos_token_id} | set(ids if isinstance(ids, list) else [ids])
     if found == {None}:
         raise Fault(f"model {where[0]}: neither its tokenizer nor its generation config names a token that ends a response.")

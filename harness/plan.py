@@ -124,7 +124,10 @@ class Planner:
         """The training problems that no row must drop, and the check that the two models can be paired at all."""
         train = self.suite.train
         solution_readings = {
-            term.reads: None for row in self.suite.rows for term in row.method.terms.values() if term.reads.needs_solution and not term.reads.needs_attempt
+            term.reads: None
+            for row in self.suite.rows
+            for term in row.method.terms.values()
+            if term.reads.needs_solution and not term.reads.needs_attempt
         }
         readings = [Plain(), *sorted(solution_readings, key=repr)]
         step = Step(
@@ -146,7 +149,17 @@ class Planner:
         )
         return self.add(step)
 
-    def exam(self, exam: Exam, model: Model, spec: PairSpec, who: str, seed: int, title: str, trained: str | None = None, checkpoint: str | None = None) -> str:
+    def exam(
+        self,
+        exam: Exam,
+        model: Model,
+        spec: PairSpec,
+        who: str,
+        seed: int,
+        title: str,
+        trained: str | None = None,
+        checkpoint: str | None = None,
+    ) -> str:
         problems = self.problems(exam.benchmark)
         inputs = {"problems": problems, **({"weights": model.made} if model.made else {}), **({"trained": trained} if trained else {})}
         per_sample = int(problem_count(self.suite.problem_set(exam.benchmark)) * exam.sampling.max_tokens * MEAN_LENGTH)
@@ -171,7 +184,9 @@ class Planner:
                 )
             )
             grades[f"grades/{start}"] = self.grade(problems, self.steps[rollouts], f"grade {exam.name} · {title} · samples {start}-{stop}")
-        score = Step("score", {"samples": exam.sampling.n}, {"problems": problems, **grades}, title=f"score {exam.name} · {title}", weight=0.1)
+        score = Step(
+            "score", {"samples": exam.sampling.n}, {"problems": problems, **grades}, title=f"score {exam.name} · {title}", weight=0.1
+        )
         return self.add(score)
 
     def grade(self, problems: str, written: Step, title: str) -> str:
@@ -181,7 +196,9 @@ class Planner:
         inputs = {"problems": problems, "rollouts": written.address, **weights}
         return self.add(Step("grade", params, inputs, title=title, weight=0.1, local=written.local))
 
-    def train(self, pair: str, spec: PairSpec, row: Any, budget_name: str, seed: int, student: Model, teacher: Model | None, problems: str) -> tuple[str, dict[str, str]]:
+    def train(
+        self, pair: str, spec: PairSpec, row: Any, budget_name: str, seed: int, student: Model, teacher: Model | None, problems: str
+    ) -> tuple[str, dict[str, str]]:
         """The row's train step, and diagnostic grade steps of its round 0 (never an input of training)."""
         method, train = row.method, row.train
         terms: dict[str, Term] = method.terms
@@ -309,7 +326,12 @@ def exams_of(suite: Suite) -> tuple[Exam, ...]:
         for benchmark in group.benchmarks:
             sampling = suite.exam_sampling(group, benchmark)
             problems = suite.problem_set(benchmark)
-            said = {"sampling": sampling.model_dump(), "seed": suite.seeds.exam, "grader": GRADERS, "problems": source_identity(problems)[0]}
+            said = {
+                "sampling": sampling.model_dump(),
+                "seed": suite.seeds.exam,
+                "grader": GRADERS,
+                "problems": source_identity(problems)[0],
+            }
             protocol = f"{group.protocol or 'own'}@{digest(said)[:8]}"
             found.append(Exam(problems.name, benchmark, sampling, protocol, tuple(group.at)))
     twice = {exam.name for exam in found if [e.name for e in found].count(exam.name) > 1}
@@ -326,7 +348,10 @@ def plan(suite: Suite) -> Plan:
         teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
         problems = planner.select(pair, spec, student, teacher)
         again = suite.seeds.exam + 1_000_003  # the second sitting: another seed, nothing else
-        fixed: list[tuple[str, Role, Model, int]] = [("student", "student", student, suite.seeds.exam), ("student_again", "control", student, again)]
+        fixed: list[tuple[str, Role, Model, int]] = [
+            ("student", "student", student, suite.seeds.exam),
+            ("student_again", "control", student, again),
+        ]
         if teacher:
             fixed.append(("teacher", "teacher", teacher, suite.seeds.exam))
         for label, role, model, seed in fixed:

@@ -83,7 +83,9 @@ class Screen:
     def row_done(self, row: Row, progress: Progress) -> None:
         seed = "" if row.seed is None else f" · seed {row.seed}"
         said = " · ".join(part for part in (row.pair, row.label, row.budget) if part)
-        self.say(f"[{progress.done:>{len(str(progress.total))}}/{progress.total}] row {progress.rows_done}/{progress.rows} is complete: {said}{seed}")
+        self.say(
+            f"[{progress.done:>{len(str(progress.total))}}/{progress.total}] row {progress.rows_done}/{progress.rows} is complete: {said}{seed}"
+        )
 
     def failed(self, failure: Failure, progress: Progress) -> None:
         self.say(f"failed: {failure.step.title}: {failure.reason.text}", "red")

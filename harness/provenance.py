@@ -41,7 +41,12 @@ def installed(name: str) -> str | None:
 def device() -> str:
     gpu = Path("/proc/driver/nvidia/gpus")
     if gpu.is_dir():
-        models = [line.partition(":")[2].strip() for info in gpu.glob("*/information") for line in info.read_text().splitlines() if line.startswith("Model")]
+        models = [
+            line.partition(":")[2].strip()
+            for info in gpu.glob("*/information")
+            for line in info.read_text().splitlines()
+            if line.startswith("Model")
+        ]
         return ", ".join(sorted(models))
     cpu = Path("/proc/cpuinfo")
     if cpu.exists():

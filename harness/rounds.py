@@ -7,6 +7,7 @@ rounds, with the student as it then stands.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from harness.answers import decode
@@ -21,7 +22,7 @@ def sample_ranges(start: int, stop: int) -> list[tuple[int, int]]:
     while cuts[-1] < stop:
         cuts.append(cuts[-1] * 2)
     edges = sorted({start, stop, *(cut for cut in cuts if start < cut < stop)})
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def round_problems(problems: Sequence[Problem], seed: int, round_: int, size: int | str) -> list[Problem]:

@@ -29,6 +29,7 @@ class Progress:
     tokens: int = 0  # written by finished steps
     left: float = 0.0  # estimated seconds
     started: float = field(default_factory=time.monotonic)
+    writing: float | None = None  # when the first tokens were asked for
     running: dict[str, tuple[Step, dict[str, Any]]] = field(default_factory=dict)
 
     @property
@@ -37,9 +38,9 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Tokens written a second, those of unfinished steps included."""
-        unfinished = sum(event.get("tokens", 0) for _, event in self.running.values())
-        return (self.tokens + unfinished) / max(self.seconds, 1e-9)
+        """Tokens written a second since writing began, those of unfinished steps included."""
+        unfinished = sum(event.get("tokens", 0) for step, event in self.running.values() if step.tokens)
+        return (self.tokens + unfinished) / max(1.0, time.monotonic() - (self.writing or time.monotonic()))
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,8 @@ class Runner:
             del self.todo[step.address]
             self.running[step.address] = step
             self.progress.running[step.address] = (step, {})
+            if step.tokens and self.progress.writing is None:
+                self.progress.writing = now
             self.pool.submit(Task(step, self.prints.get(step.address)))
 
     # What happened

@@ -18,7 +18,14 @@ INTS, FLOATS, TEXT = pa.list_(pa.int32()), pa.list_(pa.float32()), pa.string()
 SCHEMAS = {
     Problem: pa.schema([(f.name, TEXT) for f in fields(Problem)]),
     Rollout: pa.schema(
-        [("problem_id", TEXT), ("sample", pa.int32()), ("prompt_ids", INTS), ("response_ids", INTS), ("finish_reason", TEXT), ("logprobs", FLOATS)]
+        [
+            ("problem_id", TEXT),
+            ("sample", pa.int32()),
+            ("prompt_ids", INTS),
+            ("response_ids", INTS),
+            ("finish_reason", TEXT),
+            ("logprobs", FLOATS),
+        ]
     ),
     Trajectory: pa.schema(
         [

@@ -83,7 +83,13 @@ def pretrained(tmp_path_factory) -> Path:
         if empty:
             script = folder / "pretrain.py"
             script.write_text(PRETRAIN)
-            subprocess.run([sys.executable, script, SMOKE, folder / "store"], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=200)
+            subprocess.run(
+                [sys.executable, script, SMOKE, folder / "store"],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                check=True,
+                timeout=200,
+            )
     return folder / "store"
 
 
@@ -98,7 +104,9 @@ def smoke_run(tmp_path_factory):
     """A function: store and results → the finished process of `harness run suites/smoke.yaml`."""
 
     def run(store: Path, results: Path, *words: str | Path, **options) -> subprocess.CompletedProcess[str]:
-        return harness("run", SMOKE, "--store", store, "--results", results, "--report", results.parent / "page", *words, **options)
+        return harness(
+            "run", SMOKE, "--processes", "1", "--store", store, "--results", results, "--report", results.parent / "page", *words, **options
+        )
 
     return run
 

@@ -24,7 +24,13 @@ def run(args: argparse.Namespace) -> int:
     chosen = [METHODS[args.name]] if args.name else list(METHODS.values())
     if args.json:
         entries = [
-            {"name": m.name, "paper": m.paper, "answers": {**m.answers, "also": {k: repr(t) for k, t in m.also.items()}}, "formula": m.formula, "about": m.about}
+            {
+                "name": m.name,
+                "paper": m.paper,
+                "answers": {**m.answers, "also": {k: repr(t) for k, t in m.also.items()}},
+                "formula": m.formula,
+                "about": m.about,
+            }
             for m in chosen
         ]
         print(json.dumps(entries[0] if args.name else entries, indent=1, ensure_ascii=False))

@@ -37,7 +37,12 @@ def run(args: argparse.Namespace) -> int:
 
 def describe(made: Plan, store: Store) -> dict:
     """The plan as plain data: DESIGN's `plan --json`."""
-    names = {id(row): "/".join(str(x) for x in (row.pair, row.label, row.budget, None if row.seed is None else f"seed{row.seed}") if x is not None) for row in made.rows}
+    names = {
+        id(row): "/".join(
+            str(x) for x in (row.pair, row.label, row.budget, None if row.seed is None else f"seed{row.seed}") if x is not None
+        )
+        for row in made.rows
+    }
     served: dict[str, list[str]] = {step.address: [] for step in made.steps}
     for row in made.rows:
         for address in made.needed(row.steps.values()):
@@ -49,9 +54,26 @@ def describe(made: Plan, store: Store) -> dict:
             why = "its record stands" if done else whys[step.address]
         except Corrupt as fault:
             done, why = False, f"corrupt: {fault.what}"
-        steps.append({"key": step.key, "stage": step.stage, "title": step.title, "state": "done" if done else "todo", "why": why, "rows": served[step.address]})
+        steps.append(
+            {
+                "key": step.key,
+                "stage": step.stage,
+                "title": step.title,
+                "state": "done" if done else "todo",
+                "why": why,
+                "rows": served[step.address],
+            }
+        )
     rows = [
-        {"name": names[id(row)], "pair": row.pair, "label": row.label, "role": row.role, "seed": row.seed, "budget": row.budget, "steps": row.steps}
+        {
+            "name": names[id(row)],
+            "pair": row.pair,
+            "label": row.label,
+            "role": row.role,
+            "seed": row.seed,
+            "budget": row.budget,
+            "steps": row.steps,
+        }
         for row in made.rows
     ]
     return {"steps": steps, "rows": rows, **summary(made)}
@@ -61,12 +83,17 @@ def text(described: dict, name: str) -> str:
     """A page of text: stage by stage, and what shares what."""
     steps = described["steps"]
     todo = [step for step in steps if step["state"] == "todo"]
-    lines = [f"{name}: {len(described['rows'])} rows, {len(steps)} steps ({described['alone']} if every row ran alone), {len(todo)} to do", ""]
+    lines = [
+        f"{name}: {len(described['rows'])} rows, {len(steps)} steps ({described['alone']} if every row ran alone), {len(todo)} to do",
+        "",
+    ]
     by_stage = Counter((step["stage"], step["state"]) for step in steps)
     lines.append(f"{'stage':<12}{'done':>6}{'to do':>7}")
     for stage in dict.fromkeys(step["stage"] for step in steps):
         lines.append(f"{stage:<12}{by_stage[stage, 'done']:>6}{by_stage[stage, 'todo']:>7}")
-    shared = sorted((s for s in steps if len(s["rows"]) > 1 and s["stage"] in ("pretrain", "generate", "construct")), key=lambda s: -len(s["rows"]))
+    shared = sorted(
+        (s for s in steps if len(s["rows"]) > 1 and s["stage"] in ("pretrain", "generate", "construct")), key=lambda s: -len(s["rows"])
+    )
     lines += ["", "shared by most rows"]
     lines += [f"  {len(step['rows']):>3} rows  {step['title']}" for step in shared[:12]]
     if todo:
@@ -76,5 +103,8 @@ def text(described: dict, name: str) -> str:
         lines += [f"  … and {len(again) - 40} more; `--json` lists all"] if len(again) > 40 else []
     tokens = described["tokens"]
     lines += ["", "tokens written, estimated at half of max_tokens a response"]
-    lines += [f"  {kind:<8} {amount(tokens[kind]['shared']):>8}   (each row alone {amount(tokens[kind]['alone'])})" for kind in ("rollout", "teacher", "exam")]
+    lines += [
+        f"  {kind:<8} {amount(tokens[kind]['shared']):>8}   (each row alone {amount(tokens[kind]['alone'])})"
+        for kind in ("rollout", "teacher", "exam")
+    ]
     return "\n".join(lines)

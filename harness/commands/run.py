@@ -25,18 +25,24 @@ from harness.store import open_store, write_atomically
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("suite", type=Path, metavar="SUITE", help="the suite's YAML file")
     parser.add_argument("--store", type=Path, default=STORE, metavar="DIR", help="where steps are kept (default: %(default)s)")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where rows are written, under the suite's name (default: %(default)s)")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, metavar="DIR", help="where rows are written, under the suite's name (default: %(default)s)"
+    )
     parser.add_argument("--report", type=Path, metavar="DIR", help=f"where the leaderboard goes (default: {SITE}/<suite>)")
     parser.add_argument("--executor", choices=["local"], default="local", help="what carries out the steps (default: %(default)s)")
     parser.add_argument("--only", metavar="GLOB", help="only rows whose label matches; the student and the teacher always run")
     parser.add_argument("--processes", type=int, metavar="N", help="worker processes, one thread each (default: one a core)")
-    parser.add_argument("--accept-edits", action="store_true", help="an answer's code was edited without changing its meaning: keep what was trained")
+    parser.add_argument(
+        "--accept-edits", action="store_true", help="an answer's code was edited without changing its meaning: keep what was trained"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     suite = load_suite(args.suite)
     if suite.unpinned:
-        raise Fault(f"{args.suite}: {', '.join(suite.unpinned)}: no revision yet, so it may be another model tomorrow. Write the revision after the @.")
+        raise Fault(
+            f"{args.suite}: {', '.join(suite.unpinned)}: no revision yet, so it may be another model tomorrow. Write the revision after the @."
+        )
     if args.processes is not None and args.processes < 1:
         raise Fault(f"--processes {args.processes}: there must be at least one.")
     made = plan(suite)

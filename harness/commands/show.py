@@ -18,18 +18,26 @@ from harness.store import Corrupt, Record, Store
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", help="a step's key or address, or the first characters of one (`harness plan` lists them)")
     parser.add_argument("--store", type=Path, default=STORE, metavar="DIR", help="where steps are kept (default: %(default)s)")
-    parser.add_argument("--sample", type=int, default=1, metavar="N", help="which of its items to show, counted from 1 (default: %(default)s)")
+    parser.add_argument(
+        "--sample", type=int, default=1, metavar="N", help="which of its items to show, counted from 1 (default: %(default)s)"
+    )
 
 
 def find(store: Store, key: str) -> str:
     """The one address that begins so. Raises Fault."""
     wanted = key.rpartition("/")[2]
-    folders = [p for p in store.root.glob(f"*/{wanted}*") if (p / "record.json").exists() or (p / "record.corrupt.json").exists()] if wanted else []
+    folders = (
+        [p for p in store.root.glob(f"*/{wanted}*") if (p / "record.json").exists() or (p / "record.corrupt.json").exists()]
+        if wanted
+        else []
+    )
     folders += list(store.root.glob(f"train/*/work/journal/*/{wanted}*")) if wanted and not folders else []
     if not folders:
         raise Fault(f"{store.root}: no finished step begins with {key!r}. `harness plan SUITE --json` lists the keys of a suite.")
     if len(folders) > 1:
-        raise Fault(f"{key!r} fits {len(folders)} steps: {', '.join(p.relative_to(store.root).as_posix() for p in folders[:5])}. Give more of the key.")
+        raise Fault(
+            f"{key!r} fits {len(folders)} steps: {', '.join(p.relative_to(store.root).as_posix() for p in folders[:5])}. Give more of the key."
+        )
     return folders[0].relative_to(store.root).as_posix()
 
 
@@ -71,7 +79,9 @@ def show_table(console: Console, store: Store, record: Record, path: Path, sampl
         elif name != "logprobs":
             console.print(Text(f"  {name}: {value}"))
     if record.step["stage"] == "construct":
-        console.print(Text("  both models read their own prompt, then the response; the loss falls on the green tokens and on no other", style="dim"))
+        console.print(
+            Text("  both models read their own prompt, then the response; the loss falls on the green tokens and on no other", style="dim")
+        )
 
 
 def colored(tokenizer, ids: list[int], trained: bool) -> Text:

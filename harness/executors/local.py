@@ -111,7 +111,9 @@ class Worker:
 class LocalPool:
     """`events()` yields (task, kind, detail): progress, done, busy, corrupt, failed or died, as they come."""
 
-    def __init__(self, store: Store, provenance: dict[str, Any], processes: int | None = None, machine: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, store: Store, provenance: dict[str, Any], processes: int | None = None, machine: dict[str, Any] | None = None
+    ) -> None:
         self.arguments = (str(store.root), provenance, machine or {})
         self.size = processes or len(os.sched_getaffinity(0))
         self.workers: list[Worker] = []
@@ -174,5 +176,3 @@ def ended(code: int | None) -> str:
         name = signal.Signals(-code).name
         return f"{name}" + (" (often: out of memory)" if name == "SIGKILL" else "")
     return f"exit code {code}"
-
-

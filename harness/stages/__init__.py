@@ -64,7 +64,9 @@ class Job:
         return folder
 
 
-def execute(step: Step, store: Store, report: Report, provenance: dict[str, Any], machine: dict[str, Any], fingerprint: str | None = None) -> bool:
+def execute(
+    step: Step, store: Store, report: Report, provenance: dict[str, Any], machine: dict[str, Any], fingerprint: str | None = None
+) -> bool:
     """Carry out a step unless it is done. False where another process is at it."""
     with store.claim(step.address) as mine:
         if not mine:

@@ -16,7 +16,9 @@ from harness.store import write_atomically
 from harness.tables import from_bytes, to_bytes
 from methods.parts.contexts import Material
 
-PART = 256  # sequences; part of what a batch computes, so a change raises the stage's number
+# A part's composition follows from params alone, and a change of either number raises the stage's number.
+PART_SEQUENCES = 256
+PART_TOKENS = 2**19  # at most, if every response is as long as it may be: what a cache must hold
 
 
 def run(job: Job) -> dict:
@@ -28,7 +30,8 @@ def run(job: Job) -> dict:
     attempts = {}
     if "attempts" in job.step.inputs:
         attempts = {(r.problem_id, r.sample): r for r in from_bytes(Rollout, job.input("attempts") / "rollouts.parquet")}
-    size = max(1, PART // (stop - start))
+    batch = max(1, min(PART_SEQUENCES, PART_TOKENS // params["sampling"]["max_tokens"]))
+    size = max(1, batch // (stop - start))
     parts = [problems[i : i + size] for i in range(0, len(problems), size)]
     rollouts: list[Rollout] = []
     writer = None
@@ -36,7 +39,7 @@ def run(job: Job) -> dict:
     for number, part in enumerate(parts):
         data = job.store.part(job.step.address, f"{number:05d}")
         if data is None:
-            writer = writer or Writer(job)
+            writer = writer or Writer(job, batch)
             data = to_bytes(Rollout, writer.write(part, range(start, stop), attempts))
             job.store.keep_part(job.step.address, f"{number:05d}", data)
         rollouts.extend(from_bytes(Rollout, data))
@@ -58,7 +61,7 @@ def chosen_problems(job: Job) -> list[Problem]:
 class Writer:
     """The loaded model with its sampler: made when the first part that is not there yet needs it."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, batch: int) -> None:
         from harness.sampling.hf import HfSampler
 
         self.params = job.params
@@ -69,7 +72,7 @@ class Writer:
         stops = models.stop_ids(where, self.tokenizer)
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else stops[0]
         model = models.load(ref, where, trained)
-        self.sampler = HfSampler(model, stops, pad, models.vocabulary_of(self.tokenizer), PART)
+        self.sampler = HfSampler(model, stops, pad, models.vocabulary_of(self.tokenizer), batch)
         self.reads = decode(job.params["reads"])
         self.sampling = Sampling(**job.params["sampling"])
 

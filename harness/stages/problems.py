@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -127,13 +129,23 @@ READERS = {".jsonl": rows_of_jsonl, ".json": rows_of_json, ".parquet": rows_of_p
 def from_hub(source: dict[str, Any]) -> list[Problem]:
     """A data set of the hub at its revision. No code of the data set is run."""
     hub = source["hub"]
+    place = f"{hub['id']}@{hub['revision']}"
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", hub["id"]):  # `json` would be a reader, and would read what lies here
+        raise Fault(f"{source['name']}: {hub['id']!r} is no name of a data set. Expected owner/name, for example openai/gsm8k.")
     from datasets import load_dataset
+    from datasets.exceptions import DatasetGenerationError, DatasetsError
 
-    try:
-        rows = load_dataset(hub["id"], hub.get("config"), split=hub.get("split", "test"), revision=hub["revision"])
-    except (OSError, ValueError, RuntimeError) as fault:
-        raise Fault(f"{source['name']}: data set {hub['id']}@{hub['revision']} cannot be loaded: {str(fault).splitlines()[0]}") from None
-    return mapped(rows, source, f"{hub['id']}@{hub['revision']}")
+    # A cache of its own: where the hub does not answer, the library takes any revision that its cache holds.
+    # The prefix: a folder of that name, here, is not the data set.
+    with tempfile.TemporaryDirectory() as cache:
+        try:
+            wanted = {"name": hub.get("config"), "split": hub.get("split", "test"), "revision": hub["revision"]}
+            rows = load_dataset(f"hf://datasets/{hub['id']}", cache_dir=cache, **wanted)
+        except (OSError, ValueError, RuntimeError, DatasetsError) as fault:
+            why = fault.__cause__ if isinstance(fault, DatasetGenerationError) and fault.__cause__ else fault
+            text = " ".join(str(why).split())[:300] or type(why).__name__
+            raise Fault(f"{source['name']}: data set {place} cannot be loaded: {text}") from None
+        return mapped(rows, source, place)
 
 
 def mapped(rows: Iterable[dict[str, Any]], source: dict[str, Any], place: str) -> list[Problem]:

@@ -32,7 +32,9 @@ def run(job: Job) -> dict:
         "graded": list(graded.values()),
         "correct": list(correct.values()),
         "ungraded": ungraded,
-        "truncated": sum(job.store.record(address).facts["truncated"] for role, address in job.step.inputs.items() if role.startswith("grades/")),
+        "truncated": sum(
+            job.store.record(address).facts["truncated"] for role, address in job.step.inputs.items() if role.startswith("grades/")
+        ),
     }
     write_atomically(job.out / "score.json", json.dumps(facts, sort_keys=True).encode())
     return facts

@@ -11,6 +11,7 @@ import json
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 Files = dict[str, bytes]
@@ -30,7 +31,6 @@ class Hub:
     def __init__(self) -> None:
         self.repos: dict[tuple[str, str], dict[str, Files]] = {}
         self.seen: list[str] = []  # "GET /path"
-        self.down = False  # answer everything with 503
         handler = type("Handler", (Answers,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -79,8 +79,6 @@ class Answers(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = unquote(urlsplit(self.path).path)
         self.hub.seen.append(f"{self.command} {path}")
-        if self.hub.down:
-            return self.answer(503, b"")
         for name, pattern in ROUTES:
             if match := pattern.fullmatch(path):
                 found = match.groupdict()
@@ -99,21 +97,29 @@ class Answers(BaseHTTPRequestHandler):
         self.answer(200, data, {"X-Repo-Commit": commit, "ETag": f'"{oid(data)}"', "Content-Type": "application/octet-stream"})
 
     def info(self, found: dict, commit: str, files: Files, body: bytes) -> None:
-        self.json({"id": found["id"], "sha": commit, "private": False, "gated": False, "tags": [], "siblings": [{"rfilename": path} for path in files]})
+        self.json(
+            {
+                "id": found["id"],
+                "sha": commit,
+                "private": False,
+                "gated": False,
+                "tags": [],
+                "siblings": [{"rfilename": path} for path in files],
+            }
+        )
 
     def tree(self, found: dict, commit: str, files: Files, body: bytes) -> None:
         under = f"{found['path']}/" if found["path"] else ""
-        inside = {path: data for path, data in files.items() if path.startswith(under)}
+        inside = {path for path in both(files) if path.startswith(under)}
         if under and not inside:
             raise KeyError("EntryNotFound")
         if "recursive=true" not in self.path.lower():
-            inside = {path: data for path, data in inside.items() if "/" not in path.removeprefix(under)}
-        self.json([entry(path, data) for path, data in inside.items()])
+            inside = {path for path in inside if "/" not in path.removeprefix(under)}
+        self.json([entry(path, files) for path in sorted(inside)])
 
     def paths(self, found: dict, commit: str, files: Files, body: bytes) -> None:
         asked = json.loads(body)["paths"] if body.startswith(b"{") else re.findall(r"paths=([^&]*)", unquote(body.decode()))
-        folders = [path for path in asked if any(each.startswith(f"{path}/") for each in files)]
-        self.json([entry(path, files[path]) for path in asked if path in files] + [{"type": "directory", "path": path, "oid": "0" * 40} for path in folders])
+        self.json([entry(path, files) for path in asked if path in both(files)])
 
     def json(self, value: object) -> None:
         self.answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
@@ -137,5 +143,12 @@ def oid(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def entry(path: str, data: bytes) -> dict[str, object]:
-    return {"type": "file", "path": path, "size": len(data), "oid": oid(data)}
+def both(files: Files) -> set[str]:
+    """The files and the folders they lie in."""
+    return {*files, *(str(folder) for path in files for folder in PurePosixPath(path).parents if folder.name)}
+
+
+def entry(path: str, files: Files) -> dict[str, object]:
+    if path not in files:
+        return {"type": "directory", "path": path, "size": 0, "oid": oid(path.encode())}
+    return {"type": "file", "path": path, "size": len(files[path]), "oid": oid(files[path])}

@@ -7,7 +7,6 @@ import json
 import random
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -39,7 +38,22 @@ def folders(tiny_model, keep_model, tmp_path_factory):
     return {who: keep_model(tiny_model(seed=seed, tied=seed == 0), root / who) for seed, who in enumerate(("student", "teacher"))}
 
 
-def suite(folders, method="forward_kl", *, budget=None, n=2, lora=None, count=3, size=4, batch=4, limits=None, at=(1.0,), optim=None, pair=None, problems=None):
+def suite(
+    folders,
+    method="forward_kl",
+    *,
+    budget=None,
+    n=2,
+    lora=None,
+    count=3,
+    size=4,
+    batch=4,
+    limits=None,
+    at=(1.0,),
+    optim=None,
+    pair=None,
+    problems=None,
+):
     sampling = {"temperature": 1.0, "top_p": 1.0, "top_k": -1, "max_tokens": 6}
     return {
         "suite": "tiny",
@@ -94,6 +108,14 @@ def read(store, steps, stage, kind, name):
     return [from_bytes(kind, store.payload(s.address) / name) for s in steps if s.stage == stage]
 
 
+def written_by(store, steps) -> tuple[list[Rollout], list[Rollout]]:
+    """All attempts, and all rewrites."""
+    found = [], []
+    for step in (s for s in steps if s.stage == "generate"):
+        found["attempts" in step.inputs].extend(from_bytes(Rollout, store.payload(step.address) / "rollouts.parquet"))
+    return found
+
+
 class Killed(Exception):
     pass
 
@@ -102,7 +124,7 @@ def killed_until_done(steps, root, seed, damage=lambda work: None) -> tuple[Stor
     """Carry out the last step over and over, killed at random reports, until it is done."""
     store, draw, kills = carry_out(steps[:-1], root), random.Random(seed), 0
     while True:
-        left = draw.randint(2, 9)
+        left = draw.randint(1, 6)
 
         def report(event):
             nonlocal left
@@ -192,7 +214,7 @@ def test_micro_batches_decide_no_result_but_the_last_bits(whole, tmp_path):
 
 
 def test_the_log_follows_the_schedule_and_counts_lag(whole, folders, tmp_path):
-    steps, expected, said = whole["full"]
+    _, expected, said = whole["full"]
     (tmp_path / "log.parquet").write_bytes(expected["log.parquet"])
     lines = pq.read_table(tmp_path / "log.parquet").to_pylist()
     assert [line["updates"] for line in lines] == list(range(1, len(lines) + 1))
@@ -214,7 +236,9 @@ def test_later_rounds_are_written_by_the_student_as_it_stands(folders, tmp_path,
     assert record.step["params"]["problems"]["round"] == 1
     assert record.step["inputs"]["trained"].startswith("snapshot/")
     problems = from_bytes(Problem, store.payload(steps[-1].inputs["problems"]) / "problems.parquet")
-    written = from_bytes(Rollout, journal.payload(next(f"generate/{p.name}" for p in (journal.root / "generate").iterdir())) / "rollouts.parquet")
+    written = from_bytes(
+        Rollout, journal.payload(next(f"generate/{p.name}" for p in (journal.root / "generate").iterdir())) / "rollouts.parquet"
+    )
     assert [r.problem_id for r in written] == [p.id for p in round_problems(problems, 0, 1, 4)]
     # Their log-probabilities are those of weights that are neither the first nor the last.
     logged = log(store, steps[-1])
@@ -265,7 +289,11 @@ def test_each_meter_ends_a_run(folders, tmp_path, meter):
 
 
 def test_the_first_of_several_limits_ends_it(folders, tmp_path):
-    for budget, ended in (({"updates": 3, "trained": 10**6}, "updates"), ({"updates": 50, "trained": 20}, "trained"), ({"updates": 50, "rounds": 2}, "rounds")):
+    for budget, ended in (
+        ({"updates": 3, "trained": 10**6}, "updates"),
+        ({"updates": 50, "trained": 20}, "trained"),
+        ({"updates": 50, "rounds": 2}, "rounds"),
+    ):
         steps = planned(suite(folders, budget=budget, n=1, batch=2), tmp_path)
         assert facts(carry_out(steps, tmp_path / "store"), steps[-1])["ended_by"] == ended
 
@@ -273,14 +301,14 @@ def test_the_first_of_several_limits_ends_it(folders, tmp_path):
 def test_meters_count_what_was_written_and_read(folders, tmp_path):
     steps = planned(suite(folders, "trd", count=1, n=2, batch=3), tmp_path)
     store = carry_out(steps, tmp_path / "store")
-    trajectories = sum(read(store, steps, "construct", Trajectory, "trajectories.parquet"), [])
-    by_length = {s.address: from_bytes(Rollout, store.payload(s.address) / "rollouts.parquet") for s in steps if s.stage == "generate"}
-    attempts = sum((r for s in steps if (r := by_length.get(s.address)) and "attempts" not in s.inputs), [])
-    rewrites = sum((r for s in steps if (r := by_length.get(s.address)) and "attempts" in s.inputs), [])
+    (trajectories,) = read(store, steps, "construct", Trajectory, "trajectories.parquet")
+    attempts, rewrites = written_by(store, steps)
     spent = facts(store, steps[-1])["spent"]
     assert spent["student_written"] == sum(len(r.response_ids) for r in attempts)
     assert spent["teacher_written"] == sum(len(r.response_ids) for r in rewrites) == spent["trained"]
-    assert spent["teacher_read"] == sum(len(r.prompt_ids) for r in rewrites) + sum(len(t.teacher_prompt_ids) + len(t.response_ids) for t in trajectories)
+    assert spent["teacher_read"] == sum(len(r.prompt_ids) for r in rewrites) + sum(
+        len(t.teacher_prompt_ids) + len(t.response_ids) for t in trajectories
+    )
     assert spent["epochs"] == pytest.approx(4 / 10)
 
 
@@ -347,7 +375,10 @@ def test_A7_the_prompts_of_both_are_kept_as_they_are_read(folders, small_words, 
     attempts, rewrites = read(store, steps, "generate", Rollout, "rollouts.parquet")
     problems = {p.id: p for p in from_bytes(Problem, store.payload(steps[-1].inputs["problems"]) / "problems.parquet")}
     for t, attempt, rewrite in zip(trajectories, attempts, rewrites, strict=True):
-        assert small_words.decode(t.student_prompt_ids) == f"<|im_start|>user\n{problems[t.problem_id].prompt}<|im_end|>\n<|im_start|>assistant\n"
+        assert (
+            small_words.decode(t.student_prompt_ids)
+            == f"<|im_start|>user\n{problems[t.problem_id].prompt}<|im_end|>\n<|im_start|>assistant\n"
+        )
         assert t.student_prompt_ids == attempt.prompt_ids
         assert t.teacher_prompt_ids == rewrite.prompt_ids
         assert prompts.decode(small_words, attempt.response_ids) in small_words.decode(t.teacher_prompt_ids)
@@ -398,7 +429,7 @@ def test_A8_prompts_over_the_limit_are_dropped_and_counted(folders, small_words,
 
 def test_A8_the_limit_holds_for_every_reader(folders, tiny_model, keep_model, small_words, tmp_path):
     words = tokenizers.build()
-    words.chat_template = tokenizers.TEMPLATE.replace("'<|im_start|>assistant", "'<|im_start|>a tutor who knows the way")
+    words.chat_template = tokenizers.TEMPLATE.replace("'<|im_start|>assistant", "'<|im_start|>assistant!")
     unlike = {**folders, "teacher": keep_model(tiny_model(seed=1), tmp_path / "teacher", words=words)}
     steps = planned(suite(unlike, problems=LONGER, pair={"differ": ["template"]}), tmp_path)
     everything = from_bytes(Problem, carry_out(steps[:-1], tmp_path / "store").payload(steps[0].address) / "problems.parquet")
@@ -425,8 +456,7 @@ def test_A8_a_rewriting_prompt_over_the_limit_weighs_nothing_and_is_counted(fold
     spent = facts(store, steps[-1])["spent"]
     assert spent["trained"] == sum(len(t.response_ids) for t in kept)
     assert spent["teacher_written"] == sum(len(t.response_ids) for t in trajectories)  # writing them was paid
-    by_teacher = read(store, steps, "generate", Rollout, "rollouts.parquet")
-    rewrites = [r for rollouts, s in zip(by_teacher, [s for s in steps if s.stage == "generate"], strict=True) if "attempts" in s.inputs for r in rollouts]
+    _, rewrites = written_by(store, steps)
     scored = sum(len(t.teacher_prompt_ids) + len(t.response_ids) for t in kept)
     assert spent["teacher_read"] == sum(len(r.prompt_ids) for r in rewrites) + scored
 
@@ -437,7 +467,12 @@ def test_N1_reference_solutions_do_not_touch_what_never_reads_them(folders, tmp_
         path = tmp_path / f"{name}.jsonl"
         rows = [{"id": p.id, "q": p.prompt, "a": p.answer, "s": solution} for p in chain.problems(4, 1, (2, 3), 4, "p")]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        source = {"file": str(path), "name": "mine", "fields": {"id": "id", "prompt": "q", "answer": "a", "solution": "s"}, "domain": "math"}
+        source = {
+            "file": str(path),
+            "name": "mine",
+            "fields": {"id": "id", "prompt": "q", "answer": "a", "solution": "s"},
+            "domain": "math",
+        }
         steps = planned(suite(folders, count=1, problems={"set": source, "take": "all"}), tmp_path)
         store = carry_out(steps, tmp_path / "store")
         seen.append((result(store, steps[-1])["log.parquet"], steps[-1].address))

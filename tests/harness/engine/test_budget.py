@@ -62,7 +62,7 @@ def test_progress_is_the_largest_spent_share():
 @pytest.mark.parametrize("meter", METERS)
 def test_the_first_limit_met_ends_the_run(meter):
     spent = dict.fromkeys(METERS, 0)
-    limits = {name: 10.0 for name in METERS}
+    limits = dict.fromkeys(METERS, 10.0)
     assert ended_by(spent, limits) is None
     assert ended_by({**spent, meter: 9.99}, limits) is None
     assert ended_by({**spent, meter: 10}, limits) == meter

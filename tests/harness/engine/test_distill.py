@@ -28,7 +28,9 @@ def trajectory(seed, prompt=5, response=4, weight=1.0, term="main", teacher_prom
     """Random ids; `teacher_prompt` of another length than the student's."""
     draw = torch.Generator().manual_seed(seed)
     ids = lambda n: tuple(torch.randint(3, VOCABULARY, (n,), generator=draw).tolist())  # noqa: E731
-    return Trajectory(problem or f"p{seed}", 0, term, ids(prompt), ids(prompt + 2 if teacher_prompt is None else teacher_prompt), ids(response), weight)
+    return Trajectory(
+        problem or f"p{seed}", 0, term, ids(prompt), ids(prompt + 2 if teacher_prompt is None else teacher_prompt), ids(response), weight
+    )
 
 
 BATCH = [
@@ -94,7 +96,9 @@ def pair64(tiny_model):
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-@pytest.mark.parametrize(("family", "tied", "rows"), [("qwen3", True, 384), ("qwen3", False, 390), ("llama", True, 400), ("llama", False, 384)])
+@pytest.mark.parametrize(
+    ("family", "tied", "rows"), [("qwen3", True, 384), ("qwen3", False, 390), ("llama", True, 400), ("llama", False, 384)]
+)
 def test_gradient_of_every_parameter_is_that_of_the_whole_model(tiny_model, pair64, family, tied, rows, loss):
     student = tiny_model(family, tied=tied, rows=rows, seed=3, dtype=torch.float64)
     teacher = None if isinstance(loss, NLL) else pair64[1]
@@ -117,7 +121,8 @@ def test_N5_every_method_goes_through_the_one_reduction(name, pair64):
     seen, ours = step(student, whole, batch, at=0.25)
     student.zero_grad(set_to_none=True)
     value = sum(
-        t.weight * plain_loss(t.loss.at(0.25), student, None if isinstance(t.teacher, Nobody) else teacher, batch, k) for k, t in terms.items()
+        t.weight * plain_loss(t.loss.at(0.25), student, None if isinstance(t.teacher, Nobody) else teacher, batch, k)
+        for k, t in terms.items()
     )
     value.backward()
     assert seen["objective"] == pytest.approx(value.item(), rel=1e-9)
