@@ -106,10 +106,14 @@ def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = "
     else:
         file = entry.get("file")
         if not isinstance(file, str):
-            raise ValueError("a source written out says its file: {file: problems.jsonl, fields: {prompt: problem, answer: answer}, domain: math}.")
+            raise ValueError(
+                "a source written out says its file: {file: problems.jsonl, fields: {prompt: problem, answer: answer}, domain: math}."
+            )
         found = find_path(file, folder)
         if found is None or not found.is_file():
-            raise ValueError(f"there is no file {file!r}, neither beside the suite nor from here.{near_files(file, folder)} Put it there, or correct the path.")
+            raise ValueError(
+                f"there is no file {file!r}, neither beside the suite nor from here.{near_files(file, folder)} Put it there, or correct the path."
+            )
         stem, entry = found.stem, {**entry, "file": str(found)}
     if "{problem}" not in entry.get("prompt", "{problem}"):
         raise ValueError("prompt: the template has no place for the question. Write {problem} where it goes.")
@@ -133,7 +137,9 @@ def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = "
 def hub_name(hub: object) -> str:
     """The last part of a data set's id, once id and revision are there. Raises ValueError."""
     if not isinstance(hub, dict) or not {"id", "revision"} <= hub.keys() <= {"id", "revision", "split", "config"}:
-        raise ValueError("hub: expected {id: owner/name, revision: <commit>, split: test}; a data set carries its revision, or it may be another tomorrow.")
+        raise ValueError(
+            "hub: expected {id: owner/name, revision: <commit>, split: test}; a data set carries its revision, or it may be another tomorrow."
+        )
     if not all(isinstance(value, str) for value in hub.values()):
         raise ValueError("hub: id, revision, split and config are text.")
     return hub["id"].rpartition("/")[2]

@@ -65,7 +65,9 @@ def load(ref: ModelRef, where: tuple[str, dict[str, Any]], trained: Path | None 
             raise Fault(f"model {where[0]}: it holds an adapter. Only whole models are read; merge it into its base and name that.")
         model = AutoModelForCausalLM.from_pretrained(where[0], **where[1], **options)
     except (OSError, ValueError) as fault:
-        raise Fault(f"model {where[0]}: its weights cannot be loaded (safetensors only, no code of its own): {first_sentence(fault)}") from None
+        raise Fault(
+            f"model {where[0]}: its weights cannot be loaded (safetensors only, no code of its own): {first_sentence(fault)}"
+        ) from None
     if adapter:
         from peft import PeftModel
 
@@ -119,10 +121,14 @@ def head_of(model, vocabulary: int) -> torch.Tensor:
     config = inner.config.get_text_config()
     for name in UNSUPPORTED_HEADS:
         if getattr(config, name, None) not in (None, 1.0):
-            raise Fault(f"model {inner.config.name_or_path or type(inner).__name__}: its head applies {name}, which the loss head does not support.")
+            raise Fault(
+                f"model {inner.config.name_or_path or type(inner).__name__}: its head applies {name}, which the loss head does not support."
+            )
     head = inner.get_output_embeddings()
     if hasattr(head, "base_layer"):
-        raise Fault(f"model {type(inner).__name__}: `lora.targets` names its head, which the loss head would not train. Leave the head out.")
+        raise Fault(
+            f"model {type(inner).__name__}: `lora.targets` names its head, which the loss head would not train. Leave the head out."
+        )
     if not isinstance(head, torch.nn.Linear) or head.bias is not None:
         raise Fault(f"model {type(inner).__name__}: its head is not one linear map without bias, which the loss head needs.")
     if head.weight.shape[0] < vocabulary:
@@ -138,7 +144,9 @@ def check_head(model, vocabulary: int) -> None:
     theirs = model(input_ids=ids, use_cache=False).logits[..., :vocabulary].float()
     tolerance = 0.02 if theirs.dtype != model.dtype else 1e-3  # half precision rounds logits
     if (ours - theirs).abs().max() > tolerance * theirs.abs().max():
-        raise Fault(f"model {type(model).__name__}: its logits are not its head times its last hidden states; the loss head cannot train it.")
+        raise Fault(
+            f"model {type(model).__name__}: its logits are not its head times its last hidden states; the loss head cannot train it."
+        )
 
 
 def skeleton(where: tuple[str, dict[str, Any]]):

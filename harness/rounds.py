@@ -133,7 +133,11 @@ def round_steps(
                 **({"student": inputs["student"]} if "student" in inputs else {}),
                 **({"teacher": inputs[scorer]} if scorer in inputs else {}),
                 **{f"rollouts/{start}": address for start, address in written[last].items()},
-                **({f"attempts/{start}": address for start, address in written["student"].items()} if "student" in written and last == "teacher" else {}),
+                **(
+                    {f"attempts/{start}": address for start, address in written["student"].items()}
+                    if "student" in written and last == "teacher"
+                    else {}
+                ),
             },
             title=f"trajectories · {last} writes, teacher reads {term.reads!r} · round {round_}",
             weight=1.0,

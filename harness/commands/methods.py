@@ -16,8 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from harness.records import Fault
     from harness.document import did_you_mean
+    from harness.records import Fault
 
     if args.name is not None and args.name not in METHODS:
         raise Fault(f"there is no method {args.name!r}.{did_you_mean(args.name, METHODS)}")

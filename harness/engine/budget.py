@@ -55,7 +55,7 @@ def rate_factor(share: float, warmup: float, schedule: str | dict) -> float:
     if schedule == "constant":
         return 1.0
     assert isinstance(schedule, dict)
-    (kind, shape), = schedule.items()
+    ((kind, shape),) = schedule.items()
     if kind == "wsd":
         return min(1.0, (1.0 - share) / shape["decay"]) if share > 1.0 - shape["decay"] else 1.0
     x = (share - warmup) / (1.0 - warmup) if warmup < 1.0 else 1.0

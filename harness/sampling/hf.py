@@ -67,7 +67,9 @@ class HfSampler:
         """
         for request in requests:
             if not request.prompt_ids or request.prompt_ids[0] == self.pad_id:
-                raise ValueError(f"a prompt that begins {list(request.prompt_ids[:3])} is empty or padded (the padding id is {self.pad_id})")
+                raise ValueError(
+                    f"a prompt that begins {list(request.prompt_ids[:3])} is empty or padded (the padding id is {self.pad_id})"
+                )
         order = sorted(range(len(requests)), key=lambda i: (len(requests[i].prompt_ids), requests[i].prompt_ids, i))
         written: dict[int, Written] = {}
         for start in range(0, len(order), self.batch):
@@ -83,7 +85,9 @@ class HfSampler:
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=self.model.device)
         cache = DynamicCache(config=self.model.config)
         positions = (mask.cumsum(1) - 1).clamp(min=0)
-        out = self.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        out = self.model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+        )
         return cache, mask, out.logits[:, -1]
 
     def _batch(self, requests: list[Request], sampling: Sampling, report: Callable[[int], None]) -> list[Written]:

@@ -31,7 +31,9 @@ def run(job: Job) -> dict:
         raise Fault(f"{source['name']}: no problem is left. Look at its source and its `fields`.")
     twice = [i for i, count in Counter(p.id for p in problems).items() if count > 1]
     if twice:
-        raise Fault(f"{source['name']}: {len(twice)} ids stand more than once, {twice[0]!r} first. Ids tell problems apart; map `fields: {{id: …}}` to a unique column.")
+        raise Fault(
+            f"{source['name']}: {len(twice)} ids stand more than once, {twice[0]!r} first. Ids tell problems apart; map `fields: {{id: …}}` to a unique column."
+        )
     data = to_bytes(Problem, problems)
     write_atomically(job.out / "problems.parquet", data)
     return {"problems": len(problems), "content": hashlib.sha256(data).hexdigest()}

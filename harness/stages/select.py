@@ -43,7 +43,11 @@ def run(job: Job) -> dict:
 def over_limit(problem: Problem, readings: list, limits: dict, voices: list[tuple]) -> str | None:
     """The limit that the problem breaks for any reader, or None. Over-long prompts are dropped and counted, never cut."""
     tokenizer = voices[0][0]
-    if limits["solution"] and problem.solution and len(tokenizer(problem.solution, add_special_tokens=False)["input_ids"]) > limits["solution"]:
+    if (
+        limits["solution"]
+        and problem.solution
+        and len(tokenizer(problem.solution, add_special_tokens=False)["input_ids"]) > limits["solution"]
+    ):
         return "solution"
     for reading in readings:
         if reading.needs_solution and problem.solution is None:

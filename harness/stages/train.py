@@ -139,7 +139,9 @@ class TrainRun:
             "ended": self.ended,
             "trained": self.trained,
         }
-        save_state(self.job.work / "state", f"{int(self.meters.spent['updates']):09d}-{self.batch:06d}", self.model, self.optimizer, numbers)
+        save_state(
+            self.job.work / "state", f"{int(self.meters.spent['updates']):09d}-{self.batch:06d}", self.model, self.optimizer, numbers
+        )
         self.kept = time.monotonic()
 
     # One round
@@ -215,7 +217,13 @@ class TrainRun:
 
     def _update(self, batch: list[Trajectory], batches: int) -> None:
         spent, optim = self.meters.spent, self.params["optim"]
-        self.meters.count(batch, self.problems, self.parameters["student"], self.parameters["teacher"] or self.parameters["student"], bool(self.params["lora"]))
+        self.meters.count(
+            batch,
+            self.problems,
+            self.parameters["student"],
+            self.parameters["teacher"] or self.parameters["student"],
+            bool(self.params["lora"]),
+        )
         spent["rounds"] = self.round_ + (self.batch + 1) / batches
         share, _ = progress(spent, self.limits)
         rate = optim["learning_rate"] * rate_factor(share, optim["warmup"], optim["schedule"])
@@ -233,7 +241,13 @@ class TrainRun:
         self.optimizer.step()
         self.log.append({"round": self.round_, "lag": self.batch, "learning_rate": rate, **seen, **spent})
         self.job.report(
-            {"doing": "train", "done": int(spent["updates"]), "loss": seen["objective"], "trained": int(spent["trained"]), "progress": share}
+            {
+                "doing": "train",
+                "done": int(spent["updates"]),
+                "loss": seen["objective"],
+                "trained": int(spent["trained"]),
+                "progress": share,
+            }
         )
         self.ended = ended_by(spent, self.limits)
         last = self.log[-2]["share"] if len(self.log) > 1 else 0.0

@@ -46,8 +46,17 @@ def models(tmp_path_factory) -> dict[str, Path]:
     for who, noise in (("student", 0.0), ("teacher", 0.02)):
         tokenizer = build()
         torch.manual_seed(0)
-        sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 64}
-        config = Qwen3Config(vocab_size=len(tokenizer), tie_word_embeddings=True, initializer_range=0.2, eos_token_id=tokenizer.eos_token_id, **sizes)
+        sizes = {
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+            "intermediate_size": 64,
+        }
+        config = Qwen3Config(
+            vocab_size=len(tokenizer), tie_word_embeddings=True, initializer_range=0.2, eos_token_id=tokenizer.eos_token_id, **sizes
+        )
         folder = tmp_path_factory.mktemp("models") / who
         model = Qwen3ForCausalLM(config)
         with torch.no_grad():
@@ -85,7 +94,10 @@ def test_entry_plans_writes_and_its_objective_falls(name: str, models, tmp_path)
     readers = {who: Reader(load(ModelRef(who), where[who]).requires_grad_(False), vocabulary) for who in where}
     terms = {term: decode(data) for term, data in train.params["terms"].items()}
     assert terms == METHODS[name].terms, "what the step keeps is not what the entry says"
-    teachers = {t: None if t in train.params["unscored"] else readers["student" if t in train.params["frozen_teacher"] else "teacher"] for t in terms}
+    teachers = {
+        t: None if t in train.params["unscored"] else readers["student" if t in train.params["frozen_teacher"] else "teacher"]
+        for t in terms
+    }
     objective = Objective(terms, teachers)
     optimizer = torch.optim.AdamW(student.model.parameters(), lr=3e-3)
     seen = []
