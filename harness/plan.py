@@ -17,7 +17,7 @@ from harness.spec import Suite
 from harness.spec.model import PairSpec, SamplingSpec
 from harness.step import Step, digest
 from methods.method import Method, Term
-from methods.parts.contexts import Plain
+from methods.parts.contexts import Plain, WithSolution
 from methods.parts.teachers import Frozen, Nobody
 
 Role = Literal["method", "control", "student", "teacher"]
@@ -123,13 +123,12 @@ class Planner:
     def select(self, pair: str, spec: PairSpec, student: Model, teacher: Model | None) -> str:
         """The training problems that no row must drop, and the check that the two models can be paired at all."""
         train = self.suite.train
-        solution_readings = {
-            term.reads: None
-            for row in self.suite.rows
-            for term in row.method.terms.values()
-            if term.reads.needs_solution and not term.reads.needs_attempt
-        }
-        readings = [Plain(), *sorted(solution_readings, key=repr)]
+        source = self.suite.problem_set(train.problems.set)
+        terms = [term for row in self.suite.rows for term in row.method.terms.values()]
+        wanted = {term.reads for term in terms if term.reads.needs_solution and not term.reads.needs_attempt}
+        # Whether or not a row of today reads solutions, one of tomorrow may: the limit holds for all, so that adding it changes no data.
+        foreseen = {Plain(), WithSolution()} if train.limits.teacher_prompt and source.solution else {Plain()}
+        readings = sorted(wanted | foreseen, key=repr)
         step = Step(
             "select",
             {
@@ -137,6 +136,7 @@ class Planner:
                 "differ": sorted(spec.differ),
                 "limits": train.limits.model_dump(),
                 "readings": [{"reads": reading, "text": reading.text} for reading in readings],
+                "solutions_needed": bool(wanted) and "made" not in source.entry,  # made-up problems have theirs
             },
             {
                 "problems": self.problems(train.problems.set, train.problems.take),

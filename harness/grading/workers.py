@@ -8,6 +8,7 @@ dies with its parent.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -95,10 +96,8 @@ class Worker:
     def send(self, lines: list[bytes]) -> None:
         pipe = self.process.stdin
         assert pipe is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # reading will find it dead
             pipe.write(b"".join(lines))
-        except BrokenPipeError:
-            pass  # reading will find it dead
 
     def kill(self) -> int:
         """End the process; its exit status, the signal's number negated where one killed it."""

@@ -29,6 +29,9 @@ def run(job: Job) -> dict:
     readings = [decode(item["reads"]) for item in job.params["readings"]]
     kept, dropped = [], Counter()
     for problem in problems:
+        if problem.solution is None and job.params["solutions_needed"]:
+            dropped["no solution"] += 1
+            continue
         reason = over_limit(problem, readings, limits, voices)
         if reason:
             dropped[reason] += 1
@@ -51,7 +54,7 @@ def over_limit(problem: Problem, readings: list, limits: dict, voices: list[tupl
         return "solution"
     for reading in readings:
         if reading.needs_solution and problem.solution is None:
-            return "no solution"
+            continue
         text = reading(Material(problem.prompt, problem.solution))
         longest = max(len(prompts.encode(tokenizer, text, mode)) for tokenizer, mode in voices)
         limit = "teacher_prompt" if reading.needs_solution else "prompt"

@@ -6,6 +6,7 @@ between question and answer then equal the plain case, which small models need a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,7 +28,7 @@ class Material:
     attempt: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Context:
     """The common part of all readings. `template` names an entry of TEMPLATES."""
 
@@ -44,6 +45,10 @@ class Context:
         if missing:
             raise ValueError(f"{type(self).__name__}: template {self.template!r} has no place for {', '.join(missing)}.")
 
+    def __repr__(self) -> str:
+        own = self.template != type(self).template
+        return f"{type(self).__name__}({f'template={self.template!r}' if own else ''})"
+
     def fields(self) -> list[str]:
         return ["problem"] + ["solution"] * self.needs_solution + ["attempt"] * self.needs_attempt
 
@@ -58,23 +63,16 @@ class Context:
         lacking = [field for field, value in values.items() if value is None]
         if lacking:
             raise ValueError(f"{type(self).__name__} needs the {' and the '.join(lacking)}, which this problem does not have.")
-        text = self.text
-        for field, value in values.items():  # not str.format: problems contain braces
-            text = text.replace("{" + field + "}", "\0" + field + "\0")
-        for field, value in values.items():
-            text = text.replace("\0" + field + "\0", value)
-        return text
+        # One pass over the template alone: what is put in may itself contain braces.
+        return re.sub(r"\{(problem|solution|attempt)\}", lambda place: values[place[1]], self.text)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plain(Context):
     """The problem alone."""
 
-    def __repr__(self) -> str:
-        return "Plain()"
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WithAttempt(Context):
     """The problem and the student's attempt at it, to be rewritten (TRD, arXiv:2606.08432)."""
 
@@ -82,7 +80,7 @@ class WithAttempt(Context):
     needs_attempt: ClassVar[bool] = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WithSolution(Context):
     """The problem and its reference solution (OPSD, arXiv:2601.18734)."""
 

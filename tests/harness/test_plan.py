@@ -82,6 +82,12 @@ def test_a_clip_changes_no_key_before_training(tmp_path) -> None:
     assert written <= keys(after, "generate")
 
 
+@pytest.mark.parametrize("added", ["opsd", "trd", "sft_teacher", "placebo"])
+def test_a_further_row_adds_steps_and_changes_none(tmp_path, added: str) -> None:
+    before, after = planned(tmp_path, "methods: [forward_kl]"), planned(tmp_path, f"methods: [forward_kl, {added}]")
+    assert {step.address for step in before.steps} < {step.address for step in after.steps}
+
+
 def test_a_label_a_report_and_a_worker_count_change_no_key(tmp_path) -> None:
     before = planned(tmp_path, "methods: [forward_kl, trd]")
     after = planned(tmp_path, "methods: [trd, {label: other, method: forward_kl}]\nreport: {baseline: trd}")
@@ -90,7 +96,7 @@ def test_a_label_a_report_and_a_worker_count_change_no_key(tmp_path) -> None:
 
 @pytest.mark.parametrize("what", ["exam", "training"])
 def test_raising_n_adds_steps_and_repeats_none(tmp_path, what: str) -> None:
-    """P-rows of PITFALLS: sample 0 of eight is sample 0 of one."""
+    """Sample 0 of eight is sample 0 of one."""
 
     def with_n(n: int) -> Plan:
         if what == "exam":

@@ -61,7 +61,7 @@ def test_sign_flip_by_drawing() -> None:
     sixteen, seventeen = d[:16], np.append(d[:16], 1e-12)
     assert sign_flip(seventeen) == pytest.approx(sign_flip(sixteen), abs=0.01)  # drawn next to counted
     for bad in ([], [float("nan")], [[1.0, 2.0]]):
-        with pytest.raises(ValueError, match='difference'):
+        with pytest.raises(ValueError, match="difference"):
             sign_flip(bad)
 
 
