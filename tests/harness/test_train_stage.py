@@ -441,15 +441,16 @@ def test_A8_the_limit_holds_for_every_reader(folders, tiny_model, keep_model, sm
 
 
 def test_A8_a_rewriting_prompt_over_the_limit_weighs_nothing_and_is_counted(folders, tmp_path):
-    free = planned(suite(folders, "trd", n=2), tmp_path)
+    path = tmp_path / "unsolved.jsonl"  # without solutions, or the limit would drop problems for what another row could read
+    path.write_text("".join(json.dumps({"id": p.id, "q": p.prompt, "a": p.answer}) + "\n" for p in chain.problems(10, 1, (2, 3), 4, "p")))
+    unsolved = {"set": {"file": str(path), "fields": {"id": "id", "prompt": "q", "answer": "a"}, "domain": "math"}}
+    free = planned(suite(folders, "trd", n=2, problems=unsolved), tmp_path)
     store = carry_out(free[:-1], tmp_path / "store")
     (trajectories,) = read(store, free, "construct", Trajectory, "trajectories.parquet")
     limit = sorted(len(t.teacher_prompt_ids) for t in trajectories)[4]
-    steps = planned(suite(folders, "trd", n=2, count=1, limits={"prompt": 60, "teacher_prompt": limit}), tmp_path)
+    steps = planned(suite(folders, "trd", n=2, count=1, limits={"prompt": 60, "teacher_prompt": limit}, problems=unsolved), tmp_path)
     store = carry_out(steps, tmp_path / "store")
     (limited,) = read(store, steps, "construct", Trajectory, "trajectories.parquet")
-    stayed = {t.problem_id for t in limited}  # the limit also drops problems whose solution would not fit, for all rows
-    trajectories = [t for t in trajectories if t.problem_id in stayed]
     over = [len(t.teacher_prompt_ids) > limit for t in trajectories]
     assert [t.weight for t in limited] == [0.0 if o else 1.0 for o in over]
     assert facts(store, next(s for s in steps if s.stage == "construct"))["over_teacher_prompt"] == sum(over) > 0
