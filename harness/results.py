@@ -135,13 +135,14 @@ class Result(Strict):
 
 
 def file_name(result: Result, *, several_budgets: bool = False) -> Path:
-    """Where a row stands below its suite's folder: `<pair>/<label>[.<budget>].seed<k>.json`; rows without a seed stand once."""
-    parts = [result.label]
-    if several_budgets and result.budget is not None:
-        parts.append(result.budget)
-    if result.seed is not None:
-        parts.append(f"seed{result.seed}")
-    return Path(_as_name(result.pair)) / (_as_name(".".join(parts)) + ".json")
+    """Where a row stands below its suite's folder."""
+    return row_file(result.pair, result.label, result.budget if several_budgets else None, result.seed)
+
+
+def row_file(pair: str, label: str, budget: str | None, seed: int | None) -> Path:
+    """`<pair>/<label>[.<budget>].seed<k>.json`; rows without a seed stand once."""
+    parts = [label, *([budget] if budget is not None else []), *([f"seed{seed}"] if seed is not None else [])]
+    return Path(_as_name(pair)) / (_as_name(".".join(parts)) + ".json")
 
 
 def _as_name(text: str) -> str:
@@ -164,12 +165,13 @@ def read_result(path: Path) -> Result:
 
 
 def read_results(folder: Path) -> list[Result]:
-    """All rows below a folder (one suite's, or a parent of several), ordered by path. Raises Fault for a file that is not a row."""
-    if not folder.is_dir():
-        raise Fault(f"{folder}: there is no such folder of results. Run `harness run SUITE` first, or name the folder that it wrote to.")
+    """The rows below a folder (one suite's, or a parent of several) that their suites still stand for, ordered by path.
+
+    Raises Fault for a file that is not a row, and for two files that are one row.
+    """
     seen: dict[tuple, Path] = {}
     results = []
-    for path in row_files(folder):
+    for path in current_files(folder):
         result = read_result(path)
         address = (result.suite, result.pair, result.label, result.budget, result.seed)
         if address in seen:
@@ -181,8 +183,33 @@ def read_results(folder: Path) -> list[Result]:
     return results
 
 
+def read_retired(folder: Path) -> list[Result]:
+    """Rows that an earlier form of their suite left: other settings, seeds, budgets or pairs. Never compared with the current ones."""
+    current = set(current_files(folder))
+    return [read_result(path) for path in row_files(folder) if path not in current]
+
+
+def current_files(folder: Path) -> list[Path]:
+    """The row files that the `current` list of their suite names; all of them where there is no such list."""
+    lists: dict[Path, set[str] | None] = {}
+
+    def stands(path: Path) -> bool:
+        home = next((parent for parent in path.parents if (parent / SUITE_FILE).is_file()), None)
+        if home is None:
+            return True
+        if home not in lists:
+            said = _parse(home / SUITE_FILE, _as_mapping).get("current")
+            lists[home] = None if said is None else set(said)
+        named = lists[home]
+        return named is None or path.relative_to(home).as_posix() in named
+
+    return [path for path in row_files(folder) if stands(path)]
+
+
 def row_files(folder: Path) -> list[Path]:
-    """Files that should be rows: every JSON file below the folder but the resolved suite and hidden files."""
+    """Files that should be rows: every JSON file below the folder but the resolved suite and hidden files. Raises Fault."""
+    if not folder.is_dir():
+        raise Fault(f"{folder}: there is no such folder of results. Run `harness run SUITE` first, or name the folder that it wrote to.")
     return sorted(
         path
         for path in folder.rglob("*.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.results import Result, read_results, read_suites
+from harness.results import Result, read_results, read_retired, read_suites
 from harness.store import write_atomically
 from reports import html, markdown, spreadsheet
 from reports.nouns import Board
@@ -30,8 +30,10 @@ def write(made: Board, out: Path) -> list[Path]:
 def load(results_folders: Sequence[Path]) -> Board:
     """The board of all rows below these folders, each suite as its `suite.json` orders it."""
     results: list[Result] = []
+    retired: list[Result] = []
     suites = {}
     for folder in results_folders:
         results += read_results(folder)
+        retired += read_retired(folder)
         suites |= read_suites(folder)
-    return board(results, suites)
+    return board(results, suites, retired)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.results import Result
@@ -14,14 +15,20 @@ from reports.nouns import AGAIN, BLOCKS, Board, Group, Provenance, Row
 from reports.rows import Field, row
 
 
-def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | None = None) -> Board:
-    """The whole comparison. `suites`: the resolved suites by name, where they are known; they order rows and exams, and name the primary."""
+def board(
+    results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | None = None, retired: Sequence[Result] = ()
+) -> Board:
+    """The whole comparison. `suites`: the resolved suites by name, where they are known; they order rows and exams, and name the primary.
+
+    `retired`: rows that an earlier form of a suite left. They are shown apart, and no figure of the others depends on them.
+    """
     suites = suites or {}
     names = sorted({result.suite for result in results})
     groups: list[Group] = []
     for name in names:
         mine = [result for result in results if result.suite == name]
-        groups += judged(list(_groups(mine, suites.get(name, {}))))
+        left = [result for result in retired if result.suite == name]
+        groups += judged([_with_retired(group, left, first=not at) for at, group in enumerate(_groups(mine, suites.get(name, {})))])
     deviations = tuple(dict.fromkeys(str(text) for name in names for text in suites.get(name, {}).get("deviations") or ()))
     return Board(" + ".join(names) or "no results", tuple(groups), deviations, _provenance(results))
 
@@ -83,6 +90,21 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         baseline=baseline.label if baseline else None,
         seeds=seeds,
     )
+
+
+def _with_retired(group: Group, left: Sequence[Result], first: bool) -> Group:
+    """The retired rows of this pair and budget; the first group also takes those that have none of their own any more."""
+    mine = [result for result in left if (result.pair == group.pair and result.budget == group.budget) or first]
+    if not mine:
+        return group
+    field = Field(group.exams, group.primary, None, None, None, None, 0)
+    shown = []
+    for at, result in enumerate(mine):
+        made = row(drafts([result], group.exams, ())[0], field, None, f"{group.anchor}--retired-{at}")
+        where = [result.pair if result.pair != group.pair else None, result.budget if result.budget != group.budget else None]
+        said = [made.label, *where, None if result.seed is None else f"seed {result.seed}"]
+        shown.append(replace(made, label=" · ".join(text for text in said if text)))
+    return replace(group, retired=(*group.retired, *shown))
 
 
 def _anchors(slug: str, labels: Sequence[str]) -> Iterable[str]:

@@ -12,11 +12,11 @@ from harness.collect import results
 from harness.commands.plan import STORE
 from harness.commands.report import RESULTS, SITE
 from harness.executors.local import LocalPool
-from harness.plan import plan
+from harness.plan import Plan, plan
 from harness.progress import Screen, amount, clock
 from harness.provenance import provenance
 from harness.records import Fault
-from harness.results import SUITE_FILE, write_result
+from harness.results import SUITE_FILE, read_result, row_file, write_result
 from harness.run import carry_out, refuse_silent_edits, states, tokens_written
 from harness.spec import load_suite
 from harness.store import open_store, write_atomically
@@ -70,9 +70,20 @@ def run(args: argparse.Namespace) -> int:
     for result in found:
         write_result(folder, result, several_budgets=several)
     labels = [row.label for row in suite.rows]
-    document = {**suite.resolved(), "rows": labels, "exams": [exam.name for exam in made.exams]}
+    current = current_rows(folder, suite.suite, made, [id(row) for row in rows], several)
+    document = {**suite.resolved(), "rows": labels, "exams": [exam.name for exam in made.exams], "current": current}
     write_atomically(folder / SUITE_FILE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
     return closing(args, suite.suite, folder, found, failures, tokens_written(made, rows, store), seconds)
+
+
+def current_rows(folder: Path, name: str, made: Plan, written: list[int], several: bool) -> list[str]:
+    """The files that stand for the suite as it is: those just written, and earlier ones that are made of the very same steps."""
+    found = []
+    for row in made.rows:
+        place = row_file(row.pair, row.label, row.budget if several else None, row.seed)
+        if id(row) in written or ((folder / place).is_file() and read_result(folder / place).steps == row.steps):
+            found.append(place.as_posix())
+    return sorted(found)
 
 
 def closing(args: argparse.Namespace, name: str, folder: Path, found: list, failures: dict, tokens: dict, seconds: str) -> int:

@@ -1,89 +1,25 @@
-"""Suite → steps. The only file that knows which stage follows which. Needs neither torch nor a GPU."""
+"""From the parts of a suite to steps: which stage follows which stands here, and for one round in harness/rounds.py."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from harness import catalogue
 from harness.grading import GRADERS
+from harness.plan.identity import folder_hash, source_identity
+from harness.plan.nouns import Exam, Model
 from harness.records import ModelRef
 from harness.rounds import generate_step, round_steps, sample_ranges
 from harness.spec import Suite
-from harness.spec.model import PairSpec, SamplingSpec
-from harness.step import Step, digest
-from methods.method import Method, Term
+from harness.spec.model import PairSpec
+from harness.step import Step
+from methods.method import Term
 from methods.parts.contexts import Plain, WithSolution
 from methods.parts.teachers import Frozen, Nobody
 
-Role = Literal["method", "control", "student", "teacher"]
 MEAN_LENGTH = 0.5  # of max_tokens: the plan's guess at a response, stated where it is printed
-
-
-@dataclass(frozen=True)
-class Exam:
-    """One column: a benchmark under a protocol. `protocol` is `<name>@<hash>`; unlike protocols are unlike columns."""
-
-    name: str
-    benchmark: Any
-    sampling: SamplingSpec
-    protocol: str
-    at: tuple[float, ...]
-
-    def cell(self, at: float) -> str:
-        """The name of a row's score at a fraction of its budget; the last one bears the exam's name alone."""
-        return self.name if at == max(self.at) else f"{self.name}@{percent(at)}"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the leaderboard and the steps that carry it; `steps` maps a name to an address."""
-
-    pair: str
-    label: str
-    role: Role
-    steps: dict[str, str]
-    method: Method | None = None
-    seed: int | None = None
-    budget: str | None = None
-    overrides: dict[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`steps` in an order in which they can be carried out."""
-
-    steps: tuple[Step, ...]
-    rows: tuple[Row, ...]
-    exams: tuple[Exam, ...]
-
-    @functools.cached_property
-    def by_address(self) -> dict[str, Step]:
-        return {step.address: step for step in self.steps}
-
-    def needed(self, addresses: Iterable[str]) -> set[str]:
-        """The addresses and everything they are made of."""
-        found: set[str] = set()
-        todo = list(addresses)
-        while todo:
-            address = todo.pop()
-            if address not in found:
-                found.add(address)
-                todo.extend(self.by_address[address].inputs.values())
-        return found
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model as the plan sees it: what its address says, the step that makes it if one does, and where its files lie."""
-
-    ref: ModelRef
-    made: str | None = None
-    local: str | None = None
 
 
 class Planner:
@@ -293,99 +229,3 @@ def problem_count(found: catalogue.ProblemSet) -> int:
         with Path(found.entry["file"]).open("rb") as file:
             return sum(1 for line in file if line.strip())
     return found.count or 0
-
-
-def folder_hash(folder: Path) -> str:
-    """Identity of local weights: every file's name and bytes; hidden ones (caches of downloaders) are none of it."""
-    names = sorted(p for p in folder.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts))
-    whole = hashlib.sha256()
-    for path in names:
-        with path.open("rb") as file:
-            whole.update(f"{path.relative_to(folder)}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\0".encode())
-    return "files-" + whole.hexdigest()[:20]
-
-
-def source_identity(found: catalogue.ProblemSet) -> tuple[dict[str, Any], dict[str, str]]:
-    """What decides which problems these are, and where a local file lies. A file's bytes are its identity, its path is not."""
-    entry = {key: value for key, value in found.entry.items() if key not in ("date", "name", "file")}
-    if "file" not in found.entry:
-        return {"name": found.name, **entry}, {}
-    path = Path(found.entry["file"])
-    with path.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"name": found.name, "format": path.suffix, "sha256": content, **entry}, {"file": str(path.resolve())}
-
-
-def percent(fraction: float) -> str:
-    return f"{100 * fraction:g}%"
-
-
-def exams_of(suite: Suite) -> tuple[Exam, ...]:
-    found = []
-    for group in suite.evaluate:
-        for benchmark in group.benchmarks:
-            sampling = suite.exam_sampling(group, benchmark)
-            problems = suite.problem_set(benchmark)
-            said = {
-                "sampling": sampling.model_dump(),
-                "seed": suite.seeds.exam,
-                "grader": GRADERS,
-                "problems": source_identity(problems)[0],
-            }
-            protocol = f"{group.protocol or 'own'}@{digest(said)[:8]}"
-            found.append(Exam(problems.name, benchmark, sampling, protocol, tuple(group.at)))
-    twice = {exam.name for exam in found if [e.name for e in found].count(exam.name) > 1}
-    return tuple(replace(exam, name=f"{exam.name} ({exam.protocol})") if exam.name in twice else exam for exam in found)
-
-
-def plan(suite: Suite) -> Plan:
-    """All steps of a suite, shared ones once, and the rows they serve."""
-    planner = Planner(suite)
-    exams = exams_of(suite)
-    rows: list[Row] = []
-    for pair, spec in suite.pairs.items():
-        student = planner.model(spec.student, spec.dtype)
-        teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
-        problems = planner.select(pair, spec, student, teacher)
-        again = suite.seeds.exam + 1_000_003  # the second sitting: another seed, nothing else
-        fixed: list[tuple[str, Role, Model, int]] = [
-            ("student", "student", student, suite.seeds.exam),
-            ("student_again", "control", student, again),
-        ]
-        if teacher:
-            fixed.append(("teacher", "teacher", teacher, suite.seeds.exam))
-        for label, role, model, seed in fixed:
-            who = "teacher" if role == "teacher" else "student"
-            scores = {f"score/{exam.name}": planner.exam(exam, model, spec, who, seed, f"{pair} {label}") for exam in exams}
-            rows.append(Row(pair, label, role, scores))
-        for row in suite.rows:
-            role = "control" if row.method.control or row.label in suite.report.controls else "method"
-            for budget in suite.budgets:
-                for seed in suite.seeds.train:
-                    trained, graded = planner.train(pair, spec, row, budget, seed, student, teacher, problems)
-                    steps = {"train": trained, **{f"grade/{name}": address for name, address in graded.items()}}
-                    who = f"{pair} {row.label}" + (f" {budget}" if len(suite.budgets) > 1 else "") + f" seed {seed}"
-                    for exam in exams:
-                        for at in exam.at:
-                            title = who if at == max(exam.at) else f"{who} at {percent(at)}"
-                            steps[f"score/{exam.cell(at)}"] = planner.exam(
-                                exam, student, spec, "student", suite.seeds.exam, title, trained, f"at-{at:g}"
-                            )
-                    rows.append(Row(pair, row.label, role, steps, row.method, seed, budget, row.overrides))
-    return Plan(tuple(planner.steps.values()), tuple(rows), exams)
-
-
-def summary(plan_: Plan) -> dict[str, Any]:
-    """How much the rows share: steps and estimated tokens, together and as if every row ran alone."""
-    tokens = {kind: {"shared": 0, "alone": 0} for kind in ("rollout", "teacher", "exam")}
-    alone = 0
-    for step in plan_.steps:
-        for kind, value in step.tokens.items():
-            tokens[kind]["shared"] += value
-    for row in plan_.rows:
-        needed = plan_.needed(row.steps.values())
-        alone += len(needed)
-        for address in needed:
-            for kind, value in plan_.by_address[address].tokens.items():
-                tokens[kind]["alone"] += value
-    return {"alone": alone, "shared": len(plan_.steps), "tokens": {**tokens, "estimated": True}}

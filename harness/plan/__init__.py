@@ -1,0 +1,86 @@
+"""Suite → steps. Needs neither torch nor a GPU, and takes well under a second."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from harness.grading import GRADERS
+from harness.plan.identity import source_identity
+from harness.plan.nouns import Exam, Model, Plan, Role, Row, percent
+from harness.plan.planner import Planner
+from harness.spec import Suite
+from harness.step import digest
+
+__all__ = ["Exam", "Plan", "Row", "percent", "plan", "summary"]
+
+
+def exams_of(suite: Suite) -> tuple[Exam, ...]:
+    found = []
+    for group in suite.evaluate:
+        for benchmark in group.benchmarks:
+            sampling = suite.exam_sampling(group, benchmark)
+            problems = suite.problem_set(benchmark)
+            said = {
+                "sampling": sampling.model_dump(),
+                "seed": suite.seeds.exam,
+                "grader": GRADERS,
+                "problems": source_identity(problems)[0],
+            }
+            protocol = f"{group.protocol or 'own'}@{digest(said)[:8]}"
+            found.append(Exam(problems.name, benchmark, sampling, protocol, tuple(group.at)))
+    twice = {exam.name for exam in found if [e.name for e in found].count(exam.name) > 1}
+    return tuple(replace(exam, name=f"{exam.name} ({exam.protocol})") if exam.name in twice else exam for exam in found)
+
+
+def plan(suite: Suite) -> Plan:
+    """All steps of a suite, shared ones once, and the rows they serve."""
+    planner = Planner(suite)
+    exams = exams_of(suite)
+    rows: list[Row] = []
+    for pair, spec in suite.pairs.items():
+        student = planner.model(spec.student, spec.dtype)
+        teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
+        problems = planner.select(pair, spec, student, teacher)
+        again = suite.seeds.exam + 1_000_003  # the second sitting: another seed, nothing else
+        fixed: list[tuple[str, Role, Model, int]] = [
+            ("student", "student", student, suite.seeds.exam),
+            ("student_again", "control", student, again),
+        ]
+        if teacher:
+            fixed.append(("teacher", "teacher", teacher, suite.seeds.exam))
+        for label, role, model, seed in fixed:
+            who = "teacher" if role == "teacher" else "student"
+            scores = {f"score/{exam.name}": planner.exam(exam, model, spec, who, seed, f"{pair} {label}") for exam in exams}
+            rows.append(Row(pair, label, role, scores))
+        for row in suite.rows:
+            role = "control" if row.method.control or row.label in suite.report.controls else "method"
+            for budget in suite.budgets:
+                for seed in suite.seeds.train:
+                    trained, graded = planner.train(pair, spec, row, budget, seed, student, teacher, problems)
+                    steps = {"train": trained, **{f"grade/{name}": address for name, address in graded.items()}}
+                    who = f"{pair} {row.label}" + (f" {budget}" if len(suite.budgets) > 1 else "") + f" seed {seed}"
+                    for exam in exams:
+                        for at in exam.at:
+                            title = who if at == max(exam.at) else f"{who} at {percent(at)}"
+                            steps[f"score/{exam.cell(at)}"] = planner.exam(
+                                exam, student, spec, "student", suite.seeds.exam, title, trained, f"at-{at:g}"
+                            )
+                    rows.append(Row(pair, row.label, role, steps, row.method, seed, budget, row.overrides))
+    return Plan(tuple(planner.steps.values()), tuple(rows), exams)
+
+
+def summary(plan_: Plan) -> dict[str, Any]:
+    """How much the rows share: steps and estimated tokens, together and as if every row ran alone."""
+    tokens = {kind: {"shared": 0, "alone": 0} for kind in ("rollout", "teacher", "exam")}
+    alone = 0
+    for step in plan_.steps:
+        for kind, value in step.tokens.items():
+            tokens[kind]["shared"] += value
+    for row in plan_.rows:
+        needed = plan_.needed(row.steps.values())
+        alone += len(needed)
+        for address in needed:
+            for kind, value in plan_.by_address[address].tokens.items():
+                tokens[kind]["alone"] += value
+    return {"alone": alone, "shared": len(plan_.steps), "tokens": {**tokens, "estimated": True}}

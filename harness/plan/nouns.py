@@ -1,0 +1,81 @@
+"""What a plan is made of."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.records import ModelRef
+from harness.spec.model import SamplingSpec
+from harness.step import Step
+from methods.method import Method
+
+Role = Literal["method", "control", "student", "teacher"]
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:g}%"
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One column: a benchmark under a protocol. `protocol` is `<name>@<hash>`; unlike protocols are unlike columns."""
+
+    name: str
+    benchmark: Any
+    sampling: SamplingSpec
+    protocol: str
+    at: tuple[float, ...]
+
+    def cell(self, at: float) -> str:
+        """The name of a row's score at a fraction of its budget; the last one bears the exam's name alone."""
+        return self.name if at == max(self.at) else f"{self.name}@{percent(at)}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the leaderboard and the steps that carry it; `steps` maps a name to an address."""
+
+    pair: str
+    label: str
+    role: Role
+    steps: dict[str, str]
+    method: Method | None = None
+    seed: int | None = None
+    budget: str | None = None
+    overrides: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`steps` in an order in which they can be carried out."""
+
+    steps: tuple[Step, ...]
+    rows: tuple[Row, ...]
+    exams: tuple[Exam, ...]
+
+    @functools.cached_property
+    def by_address(self) -> dict[str, Step]:
+        return {step.address: step for step in self.steps}
+
+    def needed(self, addresses: Iterable[str]) -> set[str]:
+        """The addresses and everything they are made of."""
+        found: set[str] = set()
+        todo = list(addresses)
+        while todo:
+            address = todo.pop()
+            if address not in found:
+                found.add(address)
+                todo.extend(self.by_address[address].inputs.values())
+        return found
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as the plan sees it: what its address says, the step that makes it if one does, and where its files lie."""
+
+    ref: ModelRef
+    made: str | None = None
+    local: str | None = None
