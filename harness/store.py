@@ -264,10 +264,15 @@ def changed(old: dict[str, str], new: dict[str, str]) -> list[str]:
 
 def open_store(root: Path) -> Store:
     """The store at `root`, made if absent. Raises Fault where nothing can be written."""
+    must_be_writable(root, "the store", "--store")
+    return Store(root)
+
+
+def must_be_writable(root: Path, what: str, option: str) -> None:
+    """Make the folder if absent. Raises Fault, before anything is spent, where nothing can be written to it."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         probe = tempfile.NamedTemporaryFile(dir=root, prefix=".probe-")  # noqa: SIM115
         probe.close()
     except OSError as fault:
-        raise Fault(f"{root}: the store cannot be written: {fault.strerror}. Give a folder that can be, with --store DIR.") from None
-    return Store(root)
+        raise Fault(f"{root}: {what} cannot be written: {fault.strerror}. Give a folder that can be, with {option} DIR.") from None

@@ -25,6 +25,12 @@ def judged(groups: Sequence[Group]) -> list[Group]:
     return found
 
 
+def noise(group: Group) -> str:
+    """What `beyond noise` means, for where no caption says so; empty where nothing was tested."""
+    tested = any(row.base for row in group.rows if row.block == "method")
+    return "Beyond noise: at 95%, corrected for the number of rows." if tested else ""
+
+
 def _p_value(row: Row) -> float | None:
     return row.base.p_value if row.block in ("method", "control") and row.base else None
 

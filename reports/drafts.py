@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,12 @@ class Draft:
     @property
     def block(self) -> str:
         return "reference" if is_reference(self.first) else self.role
+
+    def before(self, exam: Exam) -> Draft:
+        """As what a checkpoint is compared with: its exam is the one that was sat once, before any training."""
+        if exam.key in self.whole or exam.sat not in self.whole:
+            return self
+        return replace(self, whole={**self.whole, exam.key: self.whole[exam.sat]})
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def page(board: Board) -> str:
             several=len({group.suite for group in board.groups}) > 1,
             pairs=len({(group.suite, group.pair) for group in board.groups}),
             rows=sum(len(group.rows) for group in board.groups),
-            exams=len({exam.key for group in board.groups for exam in group.exams}),
+            exams=len({exam.sat[0] for group in board.groups for exam in group.exams}),
             blocks=BLOCKS,
         )
     )
@@ -87,13 +87,15 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        name: getattr(words, name) for name in ("percent", "points", "interval", "series", "short", "hours", "amount", "moment")
+        name: getattr(words, name) for name in ("percent", "points", "gap", "interval", "series", "short", "hours", "amount", "moment")
     }
-    environment.filters["breakable"] = breakable
+    environment.filters |= {"breakable": breakable, "dotted": dotted}
     environment.globals |= {
         "plural": words.plural,
         "answer": answer,
         "basis": words.basis,
+        "settings": settings,
+        "crowded": crowded,
         "diagnostics": column_groups,
         "never_cut": never_cut,
     }
@@ -101,8 +103,37 @@ def _environment() -> jinja2.Environment:
 
 
 def breakable(label: str) -> Markup:
-    """A long label or answer may break after its joints, never inside a word."""
-    return Markup("<wbr>").join(re.findall(r"[^_.\[=(]*[_.\[=(]?", label)[:-1])
+    """A long label or answer may break after its joints, never inside a word or a figure."""
+    return Markup("<wbr>").join(re.split(r"(?<=[_\[=(])(?!$)|(?<=\.)(?![0-9]|$)", label))
+
+
+def dotted(mark: str) -> Markup:
+    """A mark may break after the dots of a field (and at its spaces), never inside a word or a figure."""
+    return Markup("<wbr>").join(re.split(r"(?<=\.)(?![0-9\s]|$)", mark))
+
+
+def settings(group: Group) -> list[words.Span]:
+    """Under which settings all were trained, and which rows change some of them for themselves: the answers apart, which are the method."""
+    if not (group.trained and group.like_divisions):
+        return []
+    known = {"common": "the suite’s common settings", "authors": "their authors’ settings"}
+    division = group.trained[0].division
+    said = f"All rows are trained with {known.get(division, f'settings of the division {division}')}"
+    said += f" and {words.plural(group.seeds, 'seed')}" if group.like_seeds and group.seeds > 1 else ""
+    own = [row.label for row in group.trained if any(field.split(".")[0] not in QUESTIONS for field in row.overrides)]
+    if len(own) == len(group.trained):
+        return []
+    if not own:
+        return [("text", f"{said}.")]
+    return [("text", f"{said}, but for the settings that "), *words.listed(own), ("text", f" {'changes' if len(own) == 1 else 'change'}.")]
+
+
+def crowded(group: Group) -> bool:
+    """So many columns that the intervals, which the lines show already, leave room to the others."""
+    there = (
+        group.ranked, group.controlled, group.baseline, not group.like_seeds, not group.like_divisions, any(row.marks for row in group.rows)
+    )  # fmt: skip
+    return sum(map(bool, there)) > 2
 
 
 def axis(group: Group) -> Axis:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from reports.claims import noise
 from reports.nouns import Board, Exam, Group, Row
-from reports.words import DASH, basis, hours, interval, percent, plain, points
+from reports.words import DASH, basis, gap, hours, interval, percent, plain, points
 
 
 def text(board: Board) -> str:
@@ -26,11 +27,12 @@ def _group(group: Group) -> Iterable[str]:
     yield from (
         f"## {_inline(group.pair)}" + (f", budget {_inline(group.budget)}" if group.budget else ""),
         "",
-        _text(plain(group.sentence)),
+        _text(f"{plain(group.sentence)} {noise(group)}"),
         "",
     )
-    head = ["rank", "row", f"{group.primary.title} ±", "Δ base [95%]", "Δ best control", "H100-h", "seeds", "division", "sees", "marks"]
-    yield from _table(head, [_summary(row) for row in group.rows])
+    control = ["Δ best control"] if group.controlled else []
+    head = ["rank", "row", f"{group.primary.title} ±", "Δ base [95%]", *control, "H100-h", "seeds", "division", "sees", "marks"]
+    yield from _table(head, [_summary(row, group) for row in group.rows])
     yield from (
         "",
         f"The score is {_inline(_basis(group))}, in percent; differences in points, paired.",
@@ -40,7 +42,7 @@ def _group(group: Group) -> Iterable[str]:
         "row",
         *(f"{_exam(exam)} {figure}" for exam in group.exams for figure in (f"Avg@{exam.samples} ±", "Δ base", f"Pass@{exam.pass_k}")),
     ]
-    yield from _table(head, [_scores(row) for row in group.rows])
+    yield from _table(head, [_scores(row, group) for row in group.rows])
     yield ""
     broken = [row for row in group.rows if row.reason]
     if broken:
@@ -58,13 +60,13 @@ def _exam(exam: Exam) -> str:
     return exam.name if exam.alone else f"{exam.name} ({exam.protocol})"
 
 
-def _summary(row: Row) -> list[str]:
+def _summary(row: Row, group: Group) -> list[str]:
     return [
         _rank(row),
         f"`{_code(row.label)}`",
         _with_error(row.primary),
-        f"{points(row.base.value)} [{interval(row.base.interval95)}]" if row.base else DASH,
-        points(row.control.value) if row.control else DASH,
+        f"{points(row.base.value)} [{interval(row.base.interval95)}]" if row.base else gap(None, row.label == group.untrained),
+        *([gap(row.control and row.control.value, row.label == group.best_control)] if group.controlled else []),
         hours(row.cost.gpu_hours) if row.cost else DASH,
         str(len(row.seeds)) if row.seeds else DASH,
         _inline(row.division),
@@ -73,12 +75,12 @@ def _summary(row: Row) -> list[str]:
     ]
 
 
-def _scores(row: Row) -> list[str]:
+def _scores(row: Row, group: Group) -> list[str]:
     cells = [f"`{_code(row.label)}`"]
     for cell in row.cells:
         cells += [
             _with_error(cell.avg) if cell.avg else cell.note or DASH,
-            points(cell.delta.value) if cell.delta else DASH,
+            gap(cell.delta and cell.delta.value, bool(cell.avg) and row.label == group.untrained),
             percent(cell.passed),
         ]
     return cells

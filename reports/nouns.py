@@ -34,6 +34,11 @@ class Exam:
     def key(self) -> Key:
         return self.name, self.protocol, self.problems_hash
 
+    @property
+    def sat(self) -> Key:
+        """What was sat, however far into the budget: `exam@50%` is `exam`."""
+        return self.name.removesuffix(f"@{self.at}"), self.protocol, self.problems_hash
+
 
 @dataclass(frozen=True)
 class Primary:
@@ -132,6 +137,11 @@ class Group:
     def like_seeds(self) -> bool:
         """All rows that finished have as many seeds."""
         return len({len(row.seeds) for row in self.trained if row.status == "done"}) < 2
+
+    @property
+    def controlled(self) -> bool:
+        """There is a trained control, or there should be one."""
+        return bool(self.block("control"))
 
     def block(self, name: str) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.block == name)

@@ -116,7 +116,7 @@ def _cell(draft: Draft, exam: Exam, untrained: Draft | None) -> Cell:
         avg = Estimate(metrics.avg_at(list(only.correct), list(only.graded)), error, only.problems - 1)
     else:
         avg = estimate([np.stack([np.array(score.correct) / np.array(score.graded) for score in whole])])
-    return Cell(avg, passed, difference(draft, untrained, on(exam.key)), truncated)
+    return Cell(avg, passed, difference(draft, untrained and untrained.before(exam), on(exam.key)), truncated)
 
 
 def _average(values: Iterable[float | None]) -> float | None:

@@ -17,12 +17,12 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.results import Result
+from reports.claims import noise
 from reports.nouns import Board, Group, Row
 from reports.tables import board
-from reports.words import DASH, hours, percent, plural, points
+from reports.words import DASH, gap, hours, percent, plural, points
 
 WIDTH = 100
-NARROWEST_MARKS = 12
 DISPENSABLE = ("H100-h", "marks", "Δ control", "95%")  # in the order in which they go where there is no room
 
 
@@ -53,22 +53,25 @@ def renderable(made: Board) -> Stack:
 
 
 def _sentence(group: Group) -> Text:
-    return Text.assemble(*((said, "cyan" if kind == "code" else "") for kind, said in group.sentence))
+    spans = [*group.sentence, *([("text", f" {noise(group)}")] if noise(group) else [])]
+    return Text.assemble(*((said, "cyan" if kind == "code" else "") for kind, said in spans))
 
 
 @dataclass(frozen=True)
 class _Fitted:
-    """The narrow table, with as many of its columns as there is room for. A label is never broken."""
+    """The narrow table, with as many of its columns as there is room for. No word or figure is broken; marks without room follow below."""
 
     group: Group
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        rows = [_cells(row) for row in self.group.rows]
-        heads = ["row", f"{self.group.primary.title} ±", "Δ base", "95%", "Δ control", "H100-h", "marks"]
+        rows = [_cells(row, self.group) for row in self.group.rows]
+        heads = ["row", f"{self.group.primary.title} ±", "Δ base", "95%", *(["Δ control"] if self.group.controlled else []), "H100-h", "marks"]
         heads = [*(["rank"] if self.group.ranked else []), *heads]
         heads = [head for head in heads if head != "marks" or any(row["marks"].plain for row in rows)]
         needs = {head: max([cell_len(head), *(row[_key(head)].cell_len for row in rows)]) for head in heads}
-        needs |= {"marks": min(needs["marks"], NARROWEST_MARKS)} if "marks" in needs else {}
+        marked = "marks" in needs
+        if marked:
+            needs["marks"] = max(cell_len(word) for row in rows for word in ("marks", *row["marks"].plain.split()))
         for head in DISPENSABLE:
             if head in heads and sum(needs[head] + 2 for head in heads) > options.max_width:
                 heads.remove(head)
@@ -85,13 +88,15 @@ class _Fitted:
             last = number + 1 == len(rows) or self.group.rows[number + 1].block != row.block
             made.add_row(*(cells[_key(head)] for head in heads), end_section=last)
         yield made
+        if marked and "marks" not in heads:
+            yield from (Text.assemble(cells["row"], "  ", cells["marks"]) for cells in rows if cells["marks"].plain)
 
 
 def _key(head: str) -> str:
     return "primary" if head.endswith("±") else head
 
 
-def _cells(row: Row) -> dict[str, Text]:
+def _cells(row: Row, group: Group) -> dict[str, Text]:
     style = {"above": "green", "below": "red"}.get(row.beyond or "", "")
     primary = DASH if row.primary is None else percent(row.primary.value)
     if row.primary and row.primary.stderr is not None:
@@ -102,9 +107,9 @@ def _cells(row: Row) -> dict[str, Text]:
         "rank": Text(DASH if row.rank is None else str(row.rank[0]) if row.rank[0] == row.rank[1] else f"{row.rank[0]}–{row.rank[1]}"),
         "row": Text(row.label, style="dim" if row.block == "reference" else ""),
         "primary": Text(primary),
-        "Δ base": Text(points(row.base.value) if row.base else DASH, style=style),
+        "Δ base": Text(gap(row.base and row.base.value, row.label == group.untrained), style=style),
         "95%": Text(f"{points(bounds[0])} … {points(bounds[1])}" if bounds else DASH, style="dim"),
-        "Δ control": Text(points(row.control.value) if row.control else DASH),
+        "Δ control": Text(gap(row.control and row.control.value, row.label == group.best_control)),
         "H100-h": Text(hours(row.cost.gpu_hours) if row.cost else DASH),
         "marks": Text(", ".join(marks), style="red" if row.reason else "dim"),
     }

@@ -21,6 +21,11 @@ def points(fraction: float | None, digits: int = 1) -> str:
     return text.replace("-", MINUS) if float(text) else f"{0:.{digits}f}"
 
 
+def gap(fraction: float | None, itself: bool) -> str:
+    """A difference to another row, as it stands in a table: 0 for the row that the others are compared with."""
+    return "0" if itself else points(fraction)
+
+
 def interval(bounds: tuple[float, float] | None) -> str:
     return DASH if bounds is None else f"{points(bounds[0])} to {points(bounds[1])}"
 

@@ -79,6 +79,10 @@ def describe(made: Plan, store: Store) -> dict:
     return {"steps": steps, "rows": rows, **summary(made)}
 
 
+def shortened(why: str, most: int = 140) -> str:
+    return why if len(why) <= most else why[: most - 1] + "…"
+
+
 def text(described: dict, name: str) -> str:
     """A page of text: stage by stage, and what shares what."""
     steps = described["steps"]
@@ -98,8 +102,8 @@ def text(described: dict, name: str) -> str:
     lines += [f"  {len(step['rows']):>3} rows  {step['title']}" for step in shared[:12]]
     if todo:
         again = [step for step in todo if step["why"] != "new"]
-        lines += ["", f"to do: {len(todo) - len(again)} new, {len(again)} that a change makes again"]
-        lines += [f"  {step['key'][:10]}  {step['title']}  [{step['why']}]" for step in again[:40]]
+        lines += ["", f"to do: {len(todo) - len(again)} new, {len(again)} of which the store has the like, made otherwise"]
+        lines += [f"  {step['key'][:10]}  {step['title']}  [{shortened(step['why'])}]" for step in again[:40]]
         lines += [f"  … and {len(again) - 40} more; `--json` lists all"] if len(again) > 40 else []
     tokens = described["tokens"]
     lines += ["", "tokens written, estimated at half of max_tokens a response"]

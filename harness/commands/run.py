@@ -19,7 +19,7 @@ from harness.records import Fault
 from harness.results import SUITE_FILE, read_result, row_file, write_result
 from harness.run import carry_out, refuse_silent_edits, states, tokens_written
 from harness.spec import load_suite
-from harness.store import open_store, write_atomically
+from harness.store import must_be_writable, open_store, write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,10 +45,15 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.processes is not None and args.processes < 1:
         raise Fault(f"--processes {args.processes}: there must be at least one.")
+    if suite.engine != "transformers":
+        raise Fault(f"{args.suite}: engine {suite.engine!r} can be planned but not yet run in this version. Say `engine: transformers`.")
     made = plan(suite)
     rows = [row for row in made.rows if row.method is None or not args.only or fnmatch.fnmatch(row.label, args.only)]
     if args.only and not any(row.method for row in rows):
         raise Fault(f"--only {args.only}: no row matches. Rows: {', '.join(dict.fromkeys(row.label for row in made.rows if row.method))}.")
+    folder, site = args.results / suite.suite, args.report or SITE / suite.suite
+    must_be_writable(folder, "results", "--results")
+    must_be_writable(site, "the leaderboard", "--report")
     store = open_store(args.store)
     refuse_silent_edits(rows, store, args.accept_edits)
     todo, corrupt = states(made, store)
@@ -64,19 +69,18 @@ def run(args: argparse.Namespace) -> int:
     if full:
         print(f"harness: {full}. What is done is kept; make room and run the same command.", file=sys.stderr)
         return 1
-    folder = args.results / suite.suite
     several = len(suite.budgets) > 1
     found = results(suite, made, rows, store, failures, facts)
     for result in found:
         write_result(folder, result, several_budgets=several)
     labels = [row.label for row in suite.rows]
-    current = current_rows(folder, suite.suite, made, [id(row) for row in rows], several)
+    current = current_rows(folder, made, [id(row) for row in rows], several)
     document = {**suite.resolved(), "rows": labels, "exams": [exam.name for exam in made.exams], "current": current}
     write_atomically(folder / SUITE_FILE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
-    return closing(args, suite.suite, folder, found, failures, tokens_written(made, rows, store), seconds)
+    return closing(site, folder, found, failures, tokens_written(made, rows, store), seconds)
 
 
-def current_rows(folder: Path, name: str, made: Plan, written: list[int], several: bool) -> list[str]:
+def current_rows(folder: Path, made: Plan, written: list[int], several: bool) -> list[str]:
     """The files that stand for the suite as it is: those just written, and earlier ones that are made of the very same steps."""
     found = []
     for row in made.rows:
@@ -86,7 +90,7 @@ def current_rows(folder: Path, name: str, made: Plan, written: list[int], severa
     return sorted(found)
 
 
-def closing(args: argparse.Namespace, name: str, folder: Path, found: list, failures: dict, tokens: dict, seconds: str) -> int:
+def closing(site: Path, folder: Path, found: list, failures: dict, tokens: dict, seconds: str) -> int:
     """The table, the exact tokens, where the page is; the exit code."""
     import reports
     from reports import terminal
@@ -94,7 +98,6 @@ def closing(args: argparse.Namespace, name: str, folder: Path, found: list, fail
     board = reports.load([folder])
     console = terminal.console()
     console.print(terminal.renderable(board))
-    site = args.report or SITE / name
     written = reports.write(board, site)
     console.print(
         "tokens written: "
@@ -104,8 +107,10 @@ def closing(args: argparse.Namespace, name: str, folder: Path, found: list, fail
     )
     console.print(f"results     {folder}", soft_wrap=True)
     console.print(f"leaderboard {written[0]}", soft_wrap=True)
-    for failure in failures.values():
-        print(f"harness: {failure.step.title}: {failure.reason.text}", file=sys.stderr)
+    for text in dict.fromkeys(failure.reason.text for failure in failures.values()):
+        same = [failure.step.title for failure in failures.values() if failure.reason.text == text]
+        more = f" (and {len(same) - 1} more steps)" if len(same) > 1 else ""
+        print(f"harness: {same[0]}{more}: {text}", file=sys.stderr)
     if failures and all(failure.input_fault for failure in failures.values()):
         return 2
     return 1 if failures or any(result.status != "done" for result in found) else 0

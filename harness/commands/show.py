@@ -16,7 +16,9 @@ from harness.store import Corrupt, Record, Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("key", metavar="KEY", help="a step's key or address, or the first characters of one (`harness plan` lists them)")
+    parser.add_argument(
+        "key", metavar="KEY", help="a step's key or address, or the first characters of one (`harness plan SUITE --json` lists them)"
+    )
     parser.add_argument("--store", type=Path, default=STORE, metavar="DIR", help="where steps are kept (default: %(default)s)")
     parser.add_argument(
         "--sample", type=int, default=1, metavar="N", help="which of its items to show, counted from 1 (default: %(default)s)"
@@ -73,19 +75,22 @@ def show_table(console: Console, store: Store, record: Record, path: Path, sampl
     tokenizer = tokenizer_for(store, record) if any(name.endswith("_ids") for name in row) else None
     for name, value in row.items():
         if name.endswith("_ids") and tokenizer is not None:
-            console.print(Text(f"  {name} ({len(value)} tokens)"))
             trained = name == "response_ids" and record.step["stage"] == "construct" and row["weight"] > 0
+            console.print(Text(f"  {name} ({len(value)} tokens, {'each trained on' if trained else 'read, not trained on'})"))
             console.print(colored(tokenizer, value, trained))
         elif name != "logprobs":
             console.print(Text(f"  {name}: {value}"))
     if record.step["stage"] == "construct":
         console.print(
-            Text("  both models read their own prompt, then the response; the loss falls on the green tokens and on no other", style="dim")
+            Text(
+                "  both models read their own prompt, then the response; the loss falls on the response's tokens, green here, and on no other",
+                style="dim",
+            )
         )
 
 
 def colored(tokenizer, ids: list[int], trained: bool) -> Text:
-    """Token by token: the mask in colour, borders as thin bars, so that what is trained is seen without colours too."""
+    """Token by token, borders as thin bars; what is trained on is green."""
     text = Text("    ")
     for index, token in enumerate(tokenizer.convert_ids_to_tokens(ids)):
         piece = tokenizer.convert_tokens_to_string([token]).replace("\n", "⏎\n    ")

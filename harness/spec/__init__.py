@@ -40,7 +40,7 @@ class Suite:
 
     @property
     def unpinned(self) -> tuple[str, ...]:
-        """Models spelled `@unpinned`: `plan` accepts them, `run` asks for `harness lock`."""
+        """Models spelled `@unpinned`: `plan` accepts them, `run` does not."""
         models = [model for pair in self.pairs.values() for model in (pair.student, pair.teacher) if model]
         return tuple(dict.fromkeys(model for model in models if model.endswith("@unpinned")))
 

@@ -100,7 +100,8 @@ def test_show_prints_both_readings_and_the_mask(finished, command) -> None:
         "teacher_prompt_ids",
         "response_ids",
         "input rollouts/0",
-        "green tokens",
+        "tokens, each trained on)",
+        "tokens, read, not trained on)",
         "term: main",
         "item 1 of 16",
     ):

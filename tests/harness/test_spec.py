@@ -300,7 +300,7 @@ BROKEN = [
         changed(("student: small-world/student", "student: Qwen/Qwen3-1.7B")),
         "Qwen/",
         "pairs.small.student",
-        ["no revision", "Qwen/Qwen3-1.7B@unpinned", "harness lock"],
+        ["no revision", "Qwen/Qwen3-1.7B@unpinned", "`run` does not"],
     ),
     (
         "branch",
