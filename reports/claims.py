@@ -28,7 +28,7 @@ def judged(groups: Sequence[Group]) -> list[Group]:
 def noise(group: Group) -> str:
     """What `beyond noise` means, for where no caption says so; empty where nothing was tested."""
     tested = any(row.base for row in group.rows if row.block == "method")
-    return "Beyond noise: at 95%, corrected for the number of rows." if tested else ""
+    return "Noise is tested at 95%, corrected for the number of rows." if tested else ""
 
 
 def _p_value(row: Row) -> float | None:

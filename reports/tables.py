@@ -15,9 +15,7 @@ from reports.nouns import AGAIN, BLOCKS, Board, Group, Provenance, Row
 from reports.rows import Field, row
 
 
-def board(
-    results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | None = None, retired: Sequence[Result] = ()
-) -> Board:
+def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | None = None, retired: Sequence[Result] = ()) -> Board:
     """The whole comparison. `suites`: the resolved suites by name, where they are known; they order rows and exams, and name the primary.
 
     `retired`: rows that an earlier form of a suite left. They are shown apart, and no figure of the others depends on them.
@@ -28,12 +26,14 @@ def board(
     for name in names:
         mine = [result for result in results if result.suite == name]
         left = [result for result in retired if result.suite == name]
-        groups += judged([_with_retired(group, left, first=not at) for at, group in enumerate(_groups(mine, suites.get(name, {})))])
+        made = list(_groups(mine, suites.get(name, {})))
+        groups += judged([_with_retired(group, budget, found) for (group, budget), found in zip(made, _homes(made, left), strict=True)])
     deviations = tuple(dict.fromkeys(str(text) for name in names for text in suites.get(name, {}).get("deviations") or ()))
     return Board(" + ".join(names) or "no results", tuple(groups), deviations, _provenance(results))
 
 
-def _groups(results: Sequence[Result], suite: Mapping[str, Any]) -> Iterable[Group]:
+def _groups(results: Sequence[Result], suite: Mapping[str, Any]) -> Iterable[tuple[Group, str | None]]:
+    """Each with its budget, which the group itself names only where there are several."""
     pairs = dict.fromkeys([*map(str, suite.get("pairs") or ()), *sorted({result.pair for result in results})])
     for pair in pairs:
         mine = [result for result in results if result.pair == pair]
@@ -42,7 +42,7 @@ def _groups(results: Sequence[Result], suite: Mapping[str, Any]) -> Iterable[Gro
         for budget in budgets:
             rows = [result for result in mine if result.budget == budget or is_reference(result) or result.role == "reported"]
             if rows:
-                yield _group(rows, suite, pair, budget, len(budgets) > 1)
+                yield _group(rows, suite, pair, budget, len(budgets) > 1), budget
 
 
 def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budget: str | None, several: bool) -> Group:
@@ -92,16 +92,24 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
     )
 
 
-def _with_retired(group: Group, left: Sequence[Result], first: bool) -> Group:
-    """The retired rows of this pair and budget; the first group also takes those that have none of their own any more."""
-    mine = [result for result in left if (result.pair == group.pair and result.budget == group.budget) or first]
+def _homes(made: Sequence[tuple[Group, str | None]], left: Sequence[Result]) -> list[list[Result]]:
+    """Each retired row once: at its pair and budget, else at its pair, else with the first group."""
+    found: list[list[Result]] = [[] for _ in made]
+    for result in left if made else ():
+        same = [at for at, (group, _) in enumerate(made) if group.pair == result.pair]
+        exact = [at for at in same if made[at][1] == result.budget]
+        found[(exact or same or [0])[0]].append(result)
+    return found
+
+
+def _with_retired(group: Group, budget: str | None, mine: Sequence[Result]) -> Group:
     if not mine:
         return group
     field = Field(group.exams, group.primary, None, None, None, None, 0)
     shown = []
     for at, result in enumerate(mine):
         made = row(drafts([result], group.exams, ())[0], field, None, f"{group.anchor}--retired-{at}")
-        where = [result.pair if result.pair != group.pair else None, result.budget if result.budget != group.budget else None]
+        where = [result.pair if result.pair != group.pair else None, result.budget if result.budget != budget else None]
         said = [made.label, *where, None if result.seed is None else f"seed {result.seed}"]
         shown.append(replace(made, label=" · ".join(text for text in said if text)))
     return replace(group, retired=(*group.retired, *shown))

@@ -65,7 +65,15 @@ class _Fitted:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         rows = [_cells(row, self.group) for row in self.group.rows]
-        heads = ["row", f"{self.group.primary.title} ±", "Δ base", "95%", *(["Δ control"] if self.group.controlled else []), "H100-h", "marks"]
+        heads = [
+            "row",
+            f"{self.group.primary.title} ±",
+            "Δ base",
+            "95%",
+            *(["Δ control"] if self.group.controlled else []),
+            "H100-h",
+            "marks",
+        ]
         heads = [*(["rank"] if self.group.ranked else []), *heads]
         heads = [head for head in heads if head != "marks" or any(row["marks"].plain for row in rows)]
         needs = {head: max([cell_len(head), *(row[_key(head)].cell_len for row in rows)]) for head in heads}
@@ -89,7 +97,8 @@ class _Fitted:
             made.add_row(*(cells[_key(head)] for head in heads), end_section=last)
         yield made
         if marked and "marks" not in heads:
-            yield from (Text.assemble(cells["row"], "  ", cells["marks"]) for cells in rows if cells["marks"].plain)
+            below = ((row.label, ", ".join(_marks(row))) for row in self.group.rows)
+            yield from (Text.assemble(label, "  ", (said, "dim")) for label, said in below if said)
 
 
 def _key(head: str) -> str:
@@ -102,7 +111,7 @@ def _cells(row: Row, group: Group) -> dict[str, Text]:
     if row.primary and row.primary.stderr is not None:
         primary += f" ± {percent(row.primary.stderr)}"
     bounds = row.base.interval95 if row.base else None
-    marks = [*([row.status] if row.reason else []), *([plural(len(row.seeds), "seed")] if len(row.seeds) > 1 else []), *row.marks]
+    marks = [*([row.status] if row.reason else []), *_marks(row)]
     return {
         "rank": Text(DASH if row.rank is None else str(row.rank[0]) if row.rank[0] == row.rank[1] else f"{row.rank[0]}–{row.rank[1]}"),
         "row": Text(row.label, style="dim" if row.block == "reference" else ""),
@@ -113,6 +122,10 @@ def _cells(row: Row, group: Group) -> dict[str, Text]:
         "H100-h": Text(hours(row.cost.gpu_hours) if row.cost else DASH),
         "marks": Text(", ".join(marks), style="red" if row.reason else "dim"),
     }
+
+
+def _marks(row: Row) -> list[str]:
+    return [*([plural(len(row.seeds), "seed")] if len(row.seeds) > 1 else []), *row.marks]
 
 
 def _reasons(group: Group) -> list[Text]:

@@ -148,6 +148,24 @@ def test_a_score_on_the_way_is_a_column_but_not_the_primary(quickstart):
     assert row_of(group, "trd").marks == row_of(before, "trd").marks
 
 
+def test_a_score_on_the_way_is_compared_with_the_untrained_student(quickstart):
+    way = next(row for row in quickstart if row.label == "forward_kl").scores["chain-hard"].model_copy(update={"at": "50%"})
+    trd = next(row for row in quickstart if row.label == "trd")
+
+    def cell(score):
+        rows = [row if row is not trd else trd.model_copy(update={"scores": trd.scores | {"chain-hard@50%": score}}) for row in quickstart]
+        (group,) = board(rows).groups
+        at = [exam.name for exam in group.exams].index("chain-hard@50%")
+        assert row_of(group, "student").cells[at].avg is None
+        return row_of(group, "trd").cells[at]
+
+    (before,) = board(quickstart).groups
+    at = [exam.name for exam in before.exams].index("chain-hard")
+    assert cell(way).delta == row_of(before, "forward_kl").cells[at].delta
+    assert cell(way.model_copy(update={"protocol": "other@1111"})).delta is None
+    assert cell(way.model_copy(update={"problems_hash": "p-other"})).delta is None
+
+
 def test_budgets_make_tables_of_their_own(quickstart):
     more = [row.model_copy(update={"budget": "hours"}) for row in quickstart if row.label == "trd"]
     groups = board([*quickstart, *more]).groups

@@ -6,6 +6,8 @@ import subprocess
 import pytest
 
 import reports
+from reports import html
+from reports.tables import board
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)")
@@ -69,6 +71,37 @@ document.title = document.documentElement.scrollWidth + " " + innerWidth + " " +
     content, window, scrolling = map(int, dom[dom.index("<title>") + 7 : dom.index("</title>")].split())
     assert content <= window
     assert scrolling == 0  # no table scrolls up and down in a box of its own
+
+
+@pytest.mark.parametrize("width", [1280, 1000, 800, 500])
+@pytest.mark.parametrize("baseline", ["forward_kl", "reverse_kl_topk[loss.support.k=4]"])
+def test_no_figure_and_no_head_is_broken(quickstart, make_row, tmp_path, width, baseline):
+    """Every word of the narrow table stands on one line, but for labels and marks, which break at their joints."""
+    rows = [*quickstart, make_row("hot", overrides={"optim.learning_rate": "0.00025", "loss.support.k": "16"})]
+    rows += [make_row("reverse_kl_topk[loss.support.k=4]", division="tuned"), make_row("forward_kl", seed=1)]
+    page = tmp_path / "index.html"
+    text = html.page(board(rows, {"quickstart": {"report": {"baseline": baseline}}}))
+    probe = """<script>
+const broken = [], cells = document.querySelectorAll("table.summary :is(td, th)");
+for (const cell of cells) {
+  const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (node.parentElement.closest(".reason")) continue;
+    for (const word of node.data.matchAll(/\\S+/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (new Set(Array.from(range.getClientRects()).map((box) => Math.round(box.top))).size > 1) broken.push(word[0]);
+    }
+  }
+}
+document.title = cells.length + " | " + broken.join(" ") + " | " + (document.documentElement.scrollWidth <= innerWidth);
+</script></body>"""
+    page.write_text(text.replace("</body>", probe), encoding="utf-8")
+    dom = browse("--dump-dom", f"--window-size={width},900", page.as_uri()).stdout
+    cells, broken, fits = dom[dom.index("<title>") + 7 : dom.index("</title>")].split(" | ")
+    assert int(cells) > 100
+    assert (broken, fits) == ("", "true")
 
 
 def test_a_screenshot_can_be_taken(folder, tmp_path):

@@ -250,3 +250,66 @@ def test_several_suites_share_a_page(folder, three_seeds, tmp_path):
 
 def test_no_results_make_a_page_too():
     assert "There are no results yet." in html.page(board([]))
+
+
+def test_the_caption_names_the_rows_with_settings_of_their_own(quickstart, make_row):
+    def said(*rows):
+        return " ".join("".join(Page(html.page(board([*quickstart[:8], *rows]))).text).split())
+
+    common = "All rows are trained with the suite’s common settings"
+    assert f"{common}." in said()
+    assert f"{common}." in said(make_row("topk", overrides={"loss.support.k": "4"}))  # an answer: the method, not its settings
+    assert f"{common}, but for the settings that hot changes." in said(make_row("hot", overrides={"optim.learning_rate": "0.2"}))
+
+
+def test_the_caption_is_true_of_the_teacher(page):
+    said = " ".join("".join(page.text).split())
+    assert "Among trained rows a filled dot stands beyond noise" in said
+    assert "references are not tested" in said
+
+
+def test_exams_are_counted_by_name(quickstart):
+    early = [
+        row.model_copy(update={"scores": row.scores | {f"{name}@50%": score.model_copy(update={"at": "50%"}) for name, score in row.scores.items()}})
+        for row in quickstart
+    ]  # fmt: skip
+    assert f"1 pair, {len(quickstart)} rows, 2 exams." in "".join(Page(html.page(board(early))).text)
+
+
+def test_without_controls_there_is_no_column_for_them(quickstart):
+    rows = [row for row in quickstart if row.role != "control" or row.label == "student_again"]
+    for written in (html.page, markdown.text):
+        assert "Δ best control" in written(board(quickstart))
+        assert "Δ best control" not in written(board(rows))
+    assert "Δ control" not in terminal.table(rows, width=200)
+    assert "Δ control" in terminal.table(quickstart, width=200)
+
+
+def test_the_student_is_level_with_itself_everywhere(page, quickstart):
+    assert line(page.tables[0], "student")[3].startswith("0")
+    assert line(page.tables[1], "student")[2] == "0"
+    text = markdown.text(board(quickstart)).splitlines()
+    assert [row.split(" | ")[3] for row in text if row.startswith("| – | `student`")] == ["0"]
+    assert [row.split(" | ")[2] for row in text if row.startswith("| `student`")] == ["0"]
+    assert next(row for row in terminal.table(quickstart).splitlines() if row.startswith("student ")).split()[4:6] == ["0", "–"]
+
+
+def test_text_without_a_caption_says_what_noise_is(quickstart):
+    said = "Noise is tested at 95%, corrected for the number of rows."
+    assert said in markdown.text(board(quickstart))
+    assert said in " ".join(terminal.table(quickstart).split())
+    untested = board([row for row in quickstart if row.role != "student"])
+    assert said not in markdown.text(untested)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_a_mark_in_the_terminal_is_never_broken_inside(quickstart, make_row, width):
+    rows = [*quickstart, make_row("hot", overrides={"optim.learning_rate": "0.00025"})]
+    words = terminal.table(rows, width=width).split()
+    assert {"optim.learning_rate", "0.00025"} <= {word.strip(",") for word in words}
+
+
+def test_labels_and_marks_break_at_joints_never_in_figures():
+    assert html.breakable("trd[lr=0.0003]") == "trd[<wbr>lr=<wbr>0.0003]"
+    assert html.breakable("a_<b>.c") == "a_<wbr>&lt;b&gt;.<wbr>c"
+    assert html.dotted("optim.learning_rate = 0.0003") == "optim.<wbr>learning_rate = 0.0003"
