@@ -13,7 +13,7 @@ from harness.commands.plan import STORE
 from harness.commands.report import RESULTS, SITE
 from harness.executors.local import LocalPool
 from harness.plan import Plan, plan
-from harness.progress import Screen, amount, clock
+from harness.progress import Screen, clock
 from harness.provenance import provenance
 from harness.records import Fault
 from harness.results import SUITE_FILE, read_result, row_file, write_result
@@ -101,7 +101,7 @@ def closing(site: Path, folder: Path, found: list, failures: dict, tokens: dict,
     written = reports.write(board, site)
     console.print(
         "tokens written: "
-        + " · ".join(f"{kind} {amount(t['shared'])} (each row alone {amount(t['alone'])})" for kind, t in tokens.items())
+        + " · ".join(f"{kind} {t['shared']:,} (each row alone {t['alone']:,})" for kind, t in tokens.items())
         + f" · {seconds}",
         soft_wrap=True,
     )
