@@ -1,0 +1,155 @@
+"""Problem sets: known, large enough, and the same for every row."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from harness import catalogue
+from harness.document import Document, did_you_mean
+from harness.spec.checks.names import Lines
+from harness.spec.faults import inside
+from harness.spec.model import Train
+from harness.spec.rows import RowSpec
+
+if TYPE_CHECKING:
+    from harness.spec import Suite
+
+
+def problem_set(source: str | dict[str, Any], folder: str | os.PathLike[str]) -> catalogue.ProblemSet:
+    """What a name or a written-out source stands for. Raises ValueError or catalogue.Unknown."""
+    return catalogue.problem_set(source) if isinstance(source, str) else catalogue.inline_problem_set(source, folder)
+
+
+def with_found_files(document: Document) -> Document:
+    """The document with the files of written-out sources as they are found: beside the suite that names them, or from here."""
+    sources: list[tuple[str | int, ...]] = [("train", "problems", "set")]
+    groups = document.data.get("evaluate")
+    for index, group in enumerate(groups if isinstance(groups, list) else []):
+        benchmarks = group.get("benchmarks") if isinstance(group, dict) else None
+        sources += [("evaluate", index, "benchmarks", number) for number in range(len(benchmarks) if isinstance(benchmarks, list) else 0)]
+    data = copy.deepcopy(document.data)
+    for path in sources:
+        source = inside(data, path)
+        if isinstance(source, dict) and isinstance(source.get("file"), str):
+            found = catalogue.find_path(source["file"], os.path.dirname(document.value_place((*path, "file")).file))
+            source["file"] = source["file"] if found is None else str(found)
+    return replace(document, data=data)
+
+
+def known_set(
+    suite: Suite, document: Document, source: str | dict[str, Any], path: tuple[str | int, ...]
+) -> tuple[catalogue.ProblemSet | None, Lines]:
+    """The set, or the fault that tells why there is none."""
+    if isinstance(source, dict) and len(source) == 1 and "file" not in source:
+        (name,) = source
+        if name in catalogue.names("problems") or isinstance(source[name], dict):
+            return None, iter(
+                [
+                    document.fault(
+                        path,
+                        f"options of a problem set ({name}: …) are not yet known in this version. Name a set of the catalogue, "
+                        "or write its file out.",
+                    )
+                ]
+            )
+    try:
+        return problem_set(source, os.path.dirname(document.value_place(path).file)), iter(())
+    except catalogue.Unknown:
+        known = catalogue.names("problems")
+        return None, iter([document.fault(path, f"there is no problem set {source!r}.{did_you_mean(source, known)}")])
+    except ValueError as fault:
+        return None, iter([document.fault(path, str(fault))])
+
+
+def problems(suite: Suite, document: Document) -> Lines:
+    path = ("train", "problems", "set")
+    found, lines = known_set(suite, document, suite.train.problems.set, path)
+    yield from lines
+    if found is None:
+        return
+    take = suite.train.problems.take
+    available = found.count if take == "all" else min(take, found.count or take)
+    if found.count is not None and isinstance(take, int) and take > found.count:
+        yield document.fault(
+            ("train", "problems", "take"), f"{take} problems are more than the {found.count} of {found.name}. Take fewer, or write all."
+        )
+    counts = [(suite.train.rounds.problems, ("train", "rounds", "problems"))]
+    for wanted, place in counts:
+        if isinstance(wanted, int) and available is not None and wanted > available:
+            yield document.fault(place, f"a round over {wanted} problems is more than the {available} that train has. Write all, or fewer.")
+    for row in suite.rows:
+        if not found.solution and any(term.reads.needs_solution for term in row.method.terms.values()):
+            yield document.fault(
+                row.place,
+                f"row {row.label!r} lets the teacher read solutions ({row.method.reads!r}), but {found.name} has none. "
+                "Train on problems with solutions, or choose a method that reads none.",
+            )
+
+
+def data(suite: Suite, document: Document) -> Lines:
+    """Rows of one suite meet the same problems, or the comparison is of data."""
+    for row in suite.rows:
+        for section, shared, own in (
+            ("problems", suite.train.problems, row.train.problems),
+            ("limits", suite.train.limits, row.train.limits),
+            ("format", suite.train.format, row.train.format),
+        ):
+            if own != shared:
+                yield document.fault(
+                    override_place(document, row, section),
+                    f"row {row.label!r} would train on other data than its neighbours (train.{section}), and no column tells. "
+                    f"Make it a suite of its own: `like: {os.path.basename(suite.path)}` with this change.",
+                )
+        if met(row.train) != met(suite.train):
+            yield document.fault(
+                override_place(document, row, "rounds"),
+                f"row {row.label!r} would meet {met(row.train)} problems where its neighbours meet {met(suite.train)}. "
+                "Keep count × problems equal, use `count: until-budget`, or make it a suite of its own with `like:`.",
+            )
+
+
+def met(train: Train) -> str:
+    """How many problems a row meets, as far as rounds tell."""
+    count, problems = train.rounds.count, train.rounds.problems
+    if count == "until-budget":
+        return "as many as its budget allows"
+    return f"{count} × all" if problems == "all" else str(count * problems)
+
+
+def override_place(document: Document, row: RowSpec, section: str) -> tuple[str | int, ...]:
+    """Where the row says something about a section of `train`; the row itself where that cannot be told."""
+    place = row.place
+    candidates = [
+        (*place, "train", section),
+        *((*place, *("grid",) * in_grid, *([path] if isinstance(path, str) else path)) for path in row.overrides for in_grid in (0, 1)),
+    ]
+    for candidate in candidates:
+        last = str(candidate[-1]).removeprefix("train.")
+        if candidate in document.marks and last.partition(".")[0] == section:
+            return candidate
+    return place
+
+
+def available(suite: Suite, row: RowSpec) -> int | None:
+    """How many problems there are to train on, or None where only loading tells."""
+    problems = row.train.problems
+    if isinstance(problems.take, int):
+        return problems.take
+    try:
+        return suite.problem_set(problems.set).count
+    except (ValueError, KeyError):
+        return None
+
+
+def each_round(suite: Suite, row: RowSpec) -> int | None:
+    """The most trajectories of the main term that a round of this row gives, or None where only running tells."""
+    rounds, method = row.train.rounds, row.method
+    asked = available(suite, row) if rounds.problems == "all" else rounds.problems
+    if asked is None:
+        return None
+    own = method.writer.overrides().get("n")
+    writers = [act.by for act in method.writer.acts(method.reads.needs_attempt)]
+    return asked * int(own if own is not None else max(row.train.sampling_of(who).n for who in writers))
