@@ -7,6 +7,7 @@ rounds, with the student as it then stands.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,8 @@ from harness.answers import decode
 from harness.records import Problem
 from harness.seeds import derive, permutation
 from harness.step import Step
+from methods.method import Term
+from methods.parts.contexts import Plain
 
 
 def sample_ranges(start: int, stop: int) -> list[tuple[int, int]]:
@@ -71,78 +74,91 @@ def generate_step(
     return Step("generate", params, inputs, **notes)
 
 
-def round_steps(
-    params: dict[str, Any], inputs: dict[str, str], local: dict[str, str], round_: int, trained: str | None, tokens: int = 0
-) -> tuple[list[Step], dict[str, str]]:
-    """The steps of one round, in an order that can be carried out, and the address of each term's trajectories.
+@dataclass(frozen=True)
+class Round:
+    """One round of one row. `params`, `inputs` and `local` are the train step's; `trained` is the address of the student as it stands,
+    None for the untrained one; `tokens` estimates one sample of every problem of the round."""
 
-    `params` and `inputs` are the train step's; `trained` is the address of the student as it stands, None for the untrained one;
-    `tokens` is an estimate for one sample of every problem of the round.
-    """
-    from methods.parts.contexts import Plain
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    local: dict[str, str]
+    number: int
+    trained: str | None = None
+    tokens: int = 0
 
-    steps: list[Step] = []
-    trajectories: dict[str, str] = {}
-    weights = {who: {"weights": inputs[who]} if who in inputs else {} for who in ("student", "teacher")}
-    places = {who: {"weights": local[who]} if who in local else {} for who in ("student", "teacher")}
-    problems = {"seed": params["seed"], "round": round_, "size": params["rounds"]["problems"]}
-    frozen = params["frozen_teacher"]
-    for name, data in params["terms"].items():
-        term = decode(data)
+    @property
+    def title(self) -> str:
+        return f"round {self.number} · seed {self.params['seed']}"
+
+    def role(self, term: str, speaker: str) -> str:
+        """Whose weights speak as `speaker` in a term: a frozen teacher is the untrained student."""
+        return "student" if speaker == "student" or term in self.params["frozen_teacher"] else "teacher"
+
+    def write(self, name: str, term: Term) -> tuple[list[Step], dict[str, dict[int, str]]]:
+        """The acts of a term: steps, and who wrote which samples at which address."""
+        steps: list[Step] = []
         written: dict[str, dict[int, str]] = {}
-        sampling = params["sampling"]
         for act in term.writer.acts(term.reads.needs_attempt):
-            source = "student" if act.by == "student" or name in frozen else "teacher"
+            source = self.role(name, act.by)
             reads = term.reads if act.reads == "method" else Plain()
-            own = {"trained": trained} if act.by == "student" and trained else {}
-            for start, stop in sample_ranges(0, sampling[name][act.by]["n"]):
-                attempts = {"attempts": written["student"][start]} if reads.needs_attempt else {}
+            sampling = self.params["sampling"][name][act.by]
+            inputs = {"problems": self.inputs["problems"]}
+            if source in self.inputs:
+                inputs["weights"] = self.inputs[source]
+            if act.by == "student" and self.trained:
+                inputs["trained"] = self.trained
+            for start, stop in sample_ranges(0, sampling["n"]):
                 step = generate_step(
                     who=source,
-                    pair=params["pair"],
+                    pair=self.params["pair"],
                     reads=reads,
-                    sampling=sampling[name][act.by],
+                    sampling=sampling,
                     samples=(start, stop),
-                    seeds={"seed": params["seed"], "purpose": f"train/{act.by}", "round": round_},
-                    problems=problems,
-                    inputs={"problems": inputs["problems"], **weights[source], **own, **attempts},
-                    engine=params["engine"],
-                    title=f"{'rewrite' if reads.needs_attempt else 'rollout'} · {act.by} · round {round_} · samples {start}-{stop}",
-                    weight=tokens * (stop - start) / 6000,
-                    tokens={"rollout" if act.by == "student" else "teacher": tokens * (stop - start)},
-                    local=places[source],
+                    seeds={"seed": self.params["seed"], "purpose": f"train/{act.by}", "round": self.number},
+                    problems={"seed": self.params["seed"], "round": self.number, "size": self.params["rounds"]["problems"]},
+                    inputs={**inputs, **({"attempts": written["student"][start]} if reads.needs_attempt else {})},
+                    engine=self.params["engine"],
+                    title=f"{'rewrite' if reads.needs_attempt else 'rollout'} · {act.by} · {self.title} · samples {start}-{stop}",
+                    weight=self.tokens * (stop - start) / 6000,
+                    tokens={"rollout" if act.by == "student" else "teacher": self.tokens * (stop - start)},
+                    local={"weights": self.local[source]} if source in self.local else {},
                 )
                 steps.append(step)
                 written.setdefault(act.by, {})[start] = step.address
+        return steps, written
+
+    def construct(self, name: str, term: Term, written: dict[str, dict[int, str]]) -> Step:
+        """What the term trains on: the last act's responses under both readings."""
         last = term.writer.acts(term.reads.needs_attempt)[-1].by
-        scorer = "student" if name in frozen else "teacher"
-        construct = Step(
-            "construct",
-            {
-                "term": name,
-                "reads": term.reads,
-                "text": term.reads.text,
-                "writer": last,
-                "scored": name not in params["unscored"],
-                "modes": {"student": params["pair"]["modes"]["student"], "teacher": params["pair"]["modes"][scorer]},
-                "models": {"student": params["pair"]["student"], "teacher": params["pair"][scorer] or params["pair"]["student"]},
-                "limits": params["limits"],
-            },
-            {
-                "problems": inputs["problems"],
-                **({"student": inputs["student"]} if "student" in inputs else {}),
-                **({"teacher": inputs[scorer]} if scorer in inputs else {}),
-                **{f"rollouts/{start}": address for start, address in written[last].items()},
-                **(
-                    {f"attempts/{start}": address for start, address in written["student"].items()}
-                    if "student" in written and last == "teacher"
-                    else {}
-                ),
-            },
-            title=f"trajectories · {last} writes, teacher reads {term.reads!r} · round {round_}",
-            weight=1.0,
-            local={"student": local.get("student", ""), "teacher": local.get(scorer, "")} if local else {},
+        scorer, pair = self.role(name, "teacher"), self.params["pair"]
+        inputs = {"problems": self.inputs["problems"]}
+        inputs |= {who: self.inputs[source] for who, source in (("student", "student"), ("teacher", scorer)) if source in self.inputs}
+        inputs |= {f"rollouts/{start}": address for start, address in written[last].items()}
+        if last == "teacher":
+            inputs |= {f"attempts/{start}": address for start, address in written.get("student", {}).items()}
+        params = {
+            "term": name,
+            "reads": term.reads,
+            "text": term.reads.text,
+            "writer": last,
+            "scored": name not in self.params["unscored"],
+            "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][scorer]},
+            "models": {"student": pair["student"], "teacher": pair[scorer] or pair["student"]},
+            "limits": self.params["limits"],
+        }
+        local = {"student": self.local.get("student", ""), "teacher": self.local.get(scorer, "")} if self.local else {}
+        return Step(
+            "construct", params, inputs, title=f"trajectories · {last} writes, teacher reads {term.reads!r} · {self.title}", local=local
         )
-        steps.append(construct)
-        trajectories[name] = construct.address
-    return list({step.address: step for step in steps}.values()), trajectories
+
+    def steps(self) -> tuple[list[Step], dict[str, str]]:
+        """All steps, in an order that can be carried out, and the address of each term's trajectories."""
+        found: dict[str, Step] = {}
+        trajectories: dict[str, str] = {}
+        for name, data in self.params["terms"].items():
+            term = decode(data)
+            writing, written = self.write(name, term)
+            construct = self.construct(name, term, written)
+            found |= {step.address: step for step in (*writing, construct)}
+            trajectories[name] = construct.address
+        return list(found.values()), trajectories

@@ -11,7 +11,7 @@ from harness.grading import GRADERS
 from harness.plan.identity import folder_hash, source_identity
 from harness.plan.nouns import Exam, Model
 from harness.records import ModelRef
-from harness.rounds import generate_step, round_steps, sample_ranges
+from harness.rounds import Round, generate_step, sample_ranges
 from harness.spec import Suite
 from harness.spec.model import PairSpec
 from harness.step import Step
@@ -167,7 +167,7 @@ class Planner:
         tokens = int(count * length * MEAN_LENGTH)
         # Params travel through JSON to the worker; the fragment is planned from the same form, so round 0 and round r are one code.
         plain = Step("train", params, inputs).params
-        steps, trajectories = round_steps(plain, inputs, local, 0, None, tokens)
+        steps, trajectories = Round(plain, inputs, local, 0, None, tokens).steps()
         graded: dict[str, str] = {}
         later = {"rollout": 0, "teacher": 0}
         rounds = rounds_to_come(train, self.suite.budgets[budget_name].limits, count)

@@ -24,7 +24,7 @@ from harness.engine.budget import Meters, ended_by, progress, rate_factor, reach
 from harness.engine.distill import Objective, Reader, backward
 from harness.engine.state import load_state, save_state, trainable
 from harness.records import Fault, ModelRef, Problem, Trajectory
-from harness.rounds import round_steps
+from harness.rounds import Round
 from harness.seeds import derive
 from harness.spec.model import Lora
 from harness.stages import Job, execute
@@ -180,7 +180,7 @@ class TrainRun:
             self.trained = snapshot.address
         # The inputs that round steps share with the plan's own; the snapshot stands for the student as it was when the round began.
         inputs = {role: address for role, address in self.job.step.inputs.items() if not role.startswith("trajectories/")}
-        steps, constructs = round_steps(self.params, inputs, self.job.step.local, self.round_, self.trained)
+        steps, constructs = Round(self.params, inputs, self.job.step.local, self.round_, self.trained).steps()
         missing = [step for step in steps if self.journal.record(step.address) is None]
         if missing and self.batch:
             raise Corrupt(missing[0].address, "is gone from the journal of a round that was being trained on")
