@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.metrics import avg_at, pass_at
-from harness.plan import Plan, Row, percent
+from harness.plan import Exam, Plan, Row, percent
 from harness.results import Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result
 from harness.run import Failure
 from harness.spec import Suite
@@ -33,7 +33,7 @@ def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str,
     for exam in plan.exams:
         for at in exam.at:
             if record := record_of(store, row.steps.get(f"score/{exam.cell(at)}")):
-                scores[exam.cell(at)] = cell(record.facts, exam.protocol, percent(at))
+                scores[exam.cell(at)] = cell(record.facts, exam, percent(at), row.again)
                 first = first or record
     trained = record_of(store, row.steps.get("train"))
     needed = plan.needed(row.steps.values())
@@ -66,11 +66,11 @@ def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str,
     )
 
 
-def cell(facts: dict[str, Any], protocol: str, at: str) -> ExamScore:
+def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool) -> ExamScore:
     """A cell from its counts. What could not be graded leaves the figures undefined rather than wrong."""
     graded, correct, samples = facts["graded"], facts["correct"], facts["samples"]
     whole = min(graded) > 0
-    ks = [k for k in (1, 2, 4, 8, 16, 32, 64) if k < samples] + [samples]
+    ks = sorted({k for k in (1, 2, 4, 8, 16, 32, 64) if k < samples} | {samples, *exam.passes})
     return ExamScore(
         problems=facts["problems"],
         samples=samples,
@@ -82,7 +82,7 @@ def cell(facts: dict[str, Any], protocol: str, at: str) -> ExamScore:
         truncated=facts["truncated"],
         ungraded=facts["ungraded"],
         at=at,
-        protocol=protocol,
+        protocol=exam.protocol_again if again else exam.protocol,
     )
 
 

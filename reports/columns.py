@@ -23,17 +23,22 @@ def exam_columns(results: Sequence[Result], suite: Mapping[str, Any]) -> tuple[E
         for name, score in result.scores.items():
             if result.label == AGAIN and any(same_but_for_seed(exam, name, score) for exam in found.values()):
                 continue
-            exam = Exam(
-                name, score.protocol, score.problems_hash, score.problems, score.samples, score.samples, score.at
-            )  # Pass@n: any of the n right
+            exam = Exam(name, score.protocol, score.problems_hash, score.problems, score.samples, score.samples, score.at)
             found.setdefault(exam.key, exam)
     said = [exam if isinstance(exam, Mapping) else {"name": exam} for exam in suite.get("exams") or ()]
     order = {str(exam.get("name")): place for place, exam in enumerate(said)}
     dates = {str(exam.get("name")): exam.get("date") for exam in said}
+    asked = {str(exam.get("name")): int(exam["pass"]) for exam in said if exam.get("pass")}  # k of Pass@k; any of the n where unsaid
     columns = sorted(found.values(), key=lambda exam: (order.get(exam.name, len(order)), exam.key))
     times = Counter(exam.name for exam in columns)
     return tuple(
-        replace(exam, alone=times[exam.name] == 1, date=str(dates[exam.name]) if dates.get(exam.name) else None) for exam in columns
+        replace(
+            exam,
+            pass_k=asked.get(exam.name, asked.get(exam.name.partition("@")[0], exam.pass_k)),
+            alone=times[exam.name] == 1,
+            date=str(dates[exam.name]) if dates.get(exam.name) else None,
+        )
+        for exam in columns
     )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 
-SUMMARY = "print the JSON Schema of a suite file, from which editors complete and check"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """There are none."""

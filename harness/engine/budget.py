@@ -16,7 +16,7 @@ class Meters:
 
     spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METERS, 0))
 
-    def count(self, batch: list[Trajectory], problems: int, student: float, teacher: float, adapter: bool, passes: int = 1) -> None:
+    def count(self, batch: list[Trajectory], problems: int, student: float, teacher: float, adapter: bool) -> None:
         """One update on `batch`. `problems` is the size of the whole set; `student`, `teacher` are weights that multiply per token."""
         total = {name: sum(getattr(t, name) for t in batch) for name in ("student_written", "teacher_written", "teacher_read")}
         trained = sum(len(t.response_ids) for t in batch if t.weight > 0)

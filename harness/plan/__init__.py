@@ -15,20 +15,24 @@ from harness.step import digest
 __all__ = ["Exam", "Plan", "Row", "percent", "plan", "summary"]
 
 
+def second_seed(suite: Suite) -> int:
+    """Of the second sitting of the untrained student: what two sittings differ by, no training explains."""
+    return suite.seeds.exam + 1_000_003
+
+
 def exams_of(suite: Suite) -> tuple[Exam, ...]:
     found = []
     for group in suite.evaluate:
         for benchmark in group.benchmarks:
             sampling = suite.exam_sampling(group, benchmark)
             problems = suite.problem_set(benchmark)
-            said = {
-                "sampling": sampling.model_dump(),
-                "seed": suite.seeds.exam,
-                "grader": GRADERS,
-                "problems": source_identity(problems)[0],
-            }
-            protocol = f"{group.protocol or 'own'}@{digest(said)[:8]}"
-            found.append(Exam(problems.name, benchmark, sampling, protocol, tuple(group.at)))
+            said = {"sampling": sampling.model_dump(), "grader": GRADERS, "problems": source_identity(problems)[0]}
+            first, again = (
+                f"{group.protocol or 'own'}@{digest({**said, 'seed': seed})[:8]}" for seed in (suite.seeds.exam, second_seed(suite))
+            )
+            metrics = [metric.partition("@") for metric in suite.exam_metrics(group, benchmark)]
+            passes = tuple(int(k) for name, _, k in metrics if name == "pass")
+            found.append(Exam(problems.name, benchmark, sampling, first, tuple(group.at), again, passes))
     twice = {exam.name for exam in found if [e.name for e in found].count(exam.name) > 1}
     return tuple(replace(exam, name=f"{exam.name} ({exam.protocol})") if exam.name in twice else exam for exam in found)
 
@@ -42,17 +46,16 @@ def plan(suite: Suite) -> Plan:
         student = planner.model(spec.student, spec.dtype)
         teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
         problems = planner.select(pair, spec, student, teacher)
-        again = suite.seeds.exam + 1_000_003  # the second sitting: another seed, nothing else
         fixed: list[tuple[str, Role, Model, int]] = [
             ("student", "student", student, suite.seeds.exam),
-            ("student_again", "control", student, again),
+            ("student_again", "control", student, second_seed(suite)),
         ]
         if teacher:
             fixed.append(("teacher", "teacher", teacher, suite.seeds.exam))
         for label, role, model, seed in fixed:
             who = "teacher" if role == "teacher" else "student"
             scores = {f"score/{exam.name}": planner.exam(exam, model, spec, who, seed, f"{pair} {label}") for exam in exams}
-            rows.append(Row(pair, label, role, scores))
+            rows.append(Row(pair, label, role, scores, again=role == "control"))
         for row in suite.rows:
             role = "control" if row.method.control or row.label in suite.report.controls else "method"
             for budget in suite.budgets:

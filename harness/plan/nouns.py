@@ -28,6 +28,8 @@ class Exam:
     sampling: SamplingSpec
     protocol: str
     at: tuple[float, ...]
+    protocol_again: str  # of the untrained student's second sitting: another seed, nothing else
+    passes: tuple[int, ...]  # the k of each Pass@k asked for; Avg is over all samples, which estimates any Avg@k best
 
     def cell(self, at: float) -> str:
         """The name of a row's score at a fraction of its budget; the last one bears the exam's name alone."""
@@ -46,6 +48,7 @@ class Row:
     seed: int | None = None
     budget: str | None = None
     overrides: dict[str, str] | None = None
+    again: bool = False  # the second sitting
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -277,3 +278,21 @@ def test_a_part_that_bears_the_name_of_ours_is_refused(package, tmp_path, comman
     )
     assert refused.returncode == 2
     assert "own_methods.ForwardKL bears the name of methods.parts.losses.ForwardKL" in refused.stderr and "another name" in refused.stderr
+
+
+def test_the_pass_at_k_that_a_suite_asks_for_is_what_it_gets(pretrained_store, tmp_path) -> None:
+    """A setting that takes no effect would be a lie: the smoke suite asks for pass@4, this one for pass@3."""
+    asked = "{n: 4, temperature: 1.0, top_p: 1.0, top_k: -1, max_tokens: 48}, metrics: [avg@4, pass@3]"
+    suite = tmp_path / "three.yaml"
+    suite.write_text(f"suite: three\nlike: {SMOKE}\nmethods: [forward_kl]\nevaluate: [{{benchmarks: [tiny-exam], sampling: {asked}}}]\n")
+    ran = subprocess.run(
+        [sys.executable, "-m", "harness", *run_words(suite, pretrained_store, tmp_path / "results")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    score = json.loads((tmp_path / "results/three/tiny/teacher.json").read_text())["scores"]["tiny-exam"]
+    by_hand = [1 - math.comb(4 - c, 3) / math.comb(4, 3) for c in score["correct"]]
+    assert score["pass_at"]["3"] == pytest.approx(sum(by_hand) / len(by_hand))
+    assert "Pass@3" in (tmp_path / "page/leaderboard.md").read_text()
