@@ -2,7 +2,7 @@
 
 Where a record stands, the step is done. Everything is written beside its place and moved there in one act, so a
 kill at any moment leaves either nothing or the whole. The first record wins; a second run that did the same work
-throws its own away.
+throws its own away. Claims keep two runs from working on one step at the same time.
 """
 
 from __future__ import annotations
@@ -140,7 +140,10 @@ class Store:
 
     @contextlib.contextmanager
     def claim(self, address: str) -> Iterator[bool]:
-        """Whether this process alone may work on the step now. The claim ends with the process, however it dies. It only saves work."""
+        """Whether this process alone may work on the step now. The claim ends with the process, however it dies.
+
+        Needs a file system with working flock: every attempt but the winner's is removed when a record is written.
+        """
         folder = self.folder(address)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "claim").open("w") as file:
