@@ -56,7 +56,7 @@ def decode(data: Any, types: dict[str, type] | None = None) -> Any:
         if data["type"] not in types:
             raise ValueError(f"no registered part is called {data['type']!r}; is the package with its entry point installed?")
         kind = types[data["type"]]
-        return kind(**{f.name: decode(data[f.name], types) for f in fields(kind) if f.init})
+        return kind(**{f.name: decode(data[f.name], types) for f in fields(kind) if f.init and f.name in data})  # others: at their default
     if isinstance(data, dict):
         return {key: decode(item, types) for key, item in data.items()}
     if isinstance(data, list):

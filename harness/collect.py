@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.metrics import avg_at, pass_at
 from harness.plan import Exam, Plan, Row, percent
-from harness.results import Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result
+from harness.results import Analysis, Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result
 from harness.run import Failure
 from harness.spec import Suite
 from harness.statistics import stderr
@@ -58,6 +58,7 @@ def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str,
         scores=scores,
         cost=cost(trained),
         diagnostics=diagnostics(row, store, trained),
+        analysis=Analysis(**analysed.facts) if (analysed := record_of(store, row.steps.get("analysis"))) else None,
         ended_by=trained.facts["ended_by"] if trained else None,
         steps=row.steps,
         provenance=Provenance(
@@ -106,11 +107,19 @@ def diagnostics(row: Row, store: Store, trained: Record | None) -> dict[str, flo
         found[f"{name}_accuracy"] = sum(r.facts["verdicts"].get("correct", 0) for r in records if r) / total
         found[f"{name}_mean_length"] = sum(r.facts["mean_length"] * r.facts["graded"] for r in records if r) / total
         found[f"{name}_truncated_share"] = sum(r.facts["truncated"] for r in records if r) / total
-    if trained:
-        if selected := record_of(store, trained.step["inputs"]["problems"]):
-            found["dropped"] = sum(selected.facts["dropped"].values())
-        found["lag"] = trained.facts["lag"]
-        for name in ("objective", "kl_to_teacher", "student_entropy", "teacher_entropy", "same_top", "gradient_norm"):
-            if name in trained.facts["last"]:
-                found[f"last_{name}"] = trained.facts["last"][name]
+    if trained is None:
+        return found
+    inputs = trained.step["inputs"]
+    if selected := record_of(store, inputs["problems"]):
+        found["dropped"] = sum(selected.facts["dropped"].values())
+        found["answer_for_solution"] = selected.facts["answer_for_solution"]
+    if built := record_of(store, inputs["trajectories/main"]):
+        found["kept_share"] = built.facts["kept"] / built.facts["trajectories"]
+        found["masked_share"] = built.facts["masked"] / max(1, built.facts["tokens"])
+        found |= {name: built.facts[name] for name in ("over_teacher_prompt", "ungraded")}
+    found["lag"] = trained.facts["lag"]
+    found["sampler_gap"] = trained.facts.get("sampler_gap")
+    for name in ("objective", "kl_forward", "kl_reverse", "student_entropy", "teacher_entropy", "same_top", "gradient_norm"):
+        if name in trained.facts["last"]:
+            found[f"last_{name}"] = trained.facts["last"][name]
     return found

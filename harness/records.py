@@ -58,7 +58,11 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The same response under two readings. `weight` 0: counted, not trained (a prompt over its limit)."""
+    """The same response under two readings.
+
+    `weight` 0: counted, not trained (a prompt over its limit, or a rollout that the method does not keep). `token_weights`: one a
+    token, none where all are 1. `sampler_logprobs`: nats, as in `Rollout`.
+    """
 
     problem_id: str
     sample: int
@@ -67,10 +71,17 @@ class Trajectory:
     teacher_prompt_ids: tuple[int, ...]
     response_ids: tuple[int, ...]
     weight: float = 1.0
+    token_weights: tuple[float, ...] = ()
+    sampler_logprobs: tuple[float, ...] = ()
     # What it cost to make and to judge, in tokens: the budget's meters, counted where they arise.
     student_written: int = 0
     teacher_written: int = 0
     teacher_read: int = 0
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """What each token of the response weighs in the end."""
+        return tuple(self.weight * each for each in self.token_weights or (1.0,) * len(self.response_ids))
 
 
 @dataclass(frozen=True)

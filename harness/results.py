@@ -77,12 +77,53 @@ class ExamScore(Strict):
         return self.ungraded == 0 and 0 < self.problems == len(self.graded) and all(count == self.samples for count in self.graded)
 
 
+class Written(Strict):
+    """One kind of text that a row was trained through: how much, how long in tokens, how often right by the verifier."""
+
+    count: int
+    right: int
+    ungraded: int = 0  # the grader failed: neither right nor wrong
+    truncated: int = 0
+    mean_length: float | None = None
+    median_length: float | None = None
+    mean_length_right: float | None = None
+    mean_length_wrong: float | None = None
+
+
+class Moment(Strict):
+    """A tenth of a run, over the tokens trained on in it; nats a token, each mean weighted by tokens. None where nobody scored.
+
+    `…_right`, `…_wrong`: split by the verdict on the student's attempt (arXiv:2606.08432, §C.5).
+    """
+
+    until: float  # share of the run's updates at which this part ends
+    tokens: int
+    student_nll: float
+    teacher_nll: float | None = None
+    kl_forward: float | None = None  # KL(teacher ‖ student), full vocabulary, unclipped
+    kl_reverse: float | None = None
+    kl_forward_right: float | None = None
+    kl_forward_wrong: float | None = None
+    kl_reverse_right: float | None = None
+    kl_reverse_wrong: float | None = None
+    epistemic_mass: float | None = None  # the teacher's probability of opening a doubt, as a share
+
+
+class Analysis(Strict):
+    """What a row's trajectories looked like, all rounds together; never an input of training."""
+
+    attempts: Written | None = None  # the student's own responses
+    rewrites: Written | None = None  # what a teacher wrote to be trained on, where it did
+    outcomes: dict[str, int] | None = None  # "wrong wrong", "wrong right", "right wrong", "right right": of attempt and rewrite
+    course: list[Moment] = []
+
+
 class Meters(Strict):
     """What a row consumed: optimizer updates, passes over the problems, rounds, tokens, FLOPs, and modelled H100-hours."""
 
     updates: int = 0
     epochs: float | None = None  # None in files older than the meter
-    rounds: int | None = None
+    rounds: float | None = None  # the last one may be broken off
     student_written: int = 0
     teacher_written: int = 0
     teacher_read: int = 0
@@ -129,6 +170,7 @@ class Result(Strict):
     scores: dict[str, ExamScore] = {}
     cost: Cost = Cost()
     diagnostics: dict[str, float | None] = {}
+    analysis: Analysis | None = None
     ended_by: str | None = None
     steps: dict[str, str] = {}
     provenance: Provenance = Provenance()

@@ -74,6 +74,14 @@ def generate_step(
     return Step("generate", params, inputs, **notes)
 
 
+def grade_step(written: Step, problems: str, grader: dict[str, int], golds: str, title: str) -> Step:
+    """Verdicts on what a generate step wrote, read with the tokenizer of the model that wrote it. `golds`: "all" must be readable, or "any"."""
+    weights = {"weights": written.inputs["weights"]} if "weights" in written.inputs else {}
+    params = {"grader": grader, "golds": golds, "model": written.params["model"]}
+    inputs = {"problems": problems, "rollouts": written.address, **weights}
+    return Step("grade", params, inputs, title=title, weight=0.1, local=written.local)
+
+
 @dataclass(frozen=True)
 class Round:
     """One round of one row. `params`, `inputs` and `local` are the train step's; `trained` is the address of the student as it stands,
@@ -127,7 +135,19 @@ class Round:
                 written.setdefault(act.by, {})[start] = step.address
         return steps, written
 
-    def construct(self, name: str, term: Term, written: dict[str, dict[int, str]]) -> Step:
+    def grades(self, term: Term, writing: list[Step], written: dict[str, dict[int, str]]) -> tuple[list[Step], dict[str, str]]:
+        """Verdicts where `keep` asks for them, and under which role each is an input: the only grades that training depends on."""
+        made = {step.address: step for step in writing}
+        steps, inputs = [], {}
+        for whose in term.keep.needs:
+            by = "student" if whose == "attempt" else term.writer.acts(term.reads.needs_attempt)[-1].by
+            for start, address in written[by].items():
+                step = grade_step(made[address], self.inputs["problems"], self.params["grader"], "any", f"grade · {made[address].title}")
+                steps.append(step)
+                inputs[f"{whose}_grades/{start}"] = step.address
+        return steps, inputs
+
+    def construct(self, name: str, term: Term, written: dict[str, dict[int, str]], grades: dict[str, str]) -> Step:
         """What the term trains on: the last act's responses under both readings."""
         last = term.writer.acts(term.reads.needs_attempt)[-1].by
         scorer, pair = self.role(name, "teacher"), self.params["pair"]
@@ -136,8 +156,11 @@ class Round:
         inputs |= {f"rollouts/{start}": address for start, address in written[last].items()}
         if last == "teacher":
             inputs |= {f"attempts/{start}": address for start, address in written.get("student", {}).items()}
+        inputs |= grades
         params = {
             "term": name,
+            "tokens": term.tokens,
+            "keep": term.keep,
             "reads": term.reads,
             "text": term.reads.text,
             "writer": last,
@@ -147,9 +170,9 @@ class Round:
             "limits": self.params["limits"],
         }
         local = {"student": self.local.get("student", ""), "teacher": self.local.get(scorer, "")} if self.local else {}
-        return Step(
-            "construct", params, inputs, title=f"trajectories · {last} writes, teacher reads {term.reads!r} · {self.title}", local=local
-        )
+        kept = f", {term.keep!r}" if term.keep.needs else ""
+        title = f"trajectories · {last} writes, teacher reads {term.reads!r}{kept} · {self.title}"
+        return Step("construct", params, inputs, title=title, local=local)
 
     def steps(self) -> tuple[list[Step], dict[str, str]]:
         """All steps, in an order that can be carried out, and the address of each term's trajectories."""
@@ -158,7 +181,8 @@ class Round:
         for name, data in self.params["terms"].items():
             term = decode(data)
             writing, written = self.write(name, term)
-            construct = self.construct(name, term, written)
-            found |= {step.address: step for step in (*writing, construct)}
+            grading, grades = self.grades(term, writing, written)
+            construct = self.construct(name, term, written, grades)
+            found |= {step.address: step for step in (*writing, *grading, construct)}
             trajectories[name] = construct.address
         return list(found.values()), trajectories

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any
 
 # A stage's number is raised when the meaning of its work changes; code itself is not hashed.
 STAGES = {
     "problems": 1,
-    "select": 1,
+    "select": 2,
     "pretrain": 1,
+    "standin": 1,
     "generate": 1,
-    "grade": 1,
-    "construct": 1,
-    "train": 1,
+    "grade": 2,
+    "construct": 2,
+    "train": 2,
+    "analyse": 1,
     "snapshot": 1,
     "score": 1,
 }
@@ -31,7 +33,10 @@ def canonical(value: Any) -> Any:
             raise TypeError(f"{value} has no place in an address")
         return value
     if is_dataclass(value) and not isinstance(value, type):
-        own = {f.name: canonical(getattr(value, f.name)) for f in fields(value)}
+        # A field at its default is left out: so a class can be given another field without moving every address made before.
+        own = {
+            f.name: canonical(getattr(value, f.name)) for f in fields(value) if f.default is MISSING or getattr(value, f.name) != f.default
+        }
         return {"type": type(value).__name__, "version": version(type(value)), **own}
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
@@ -43,7 +48,7 @@ def canonical(value: Any) -> Any:
 
 
 def version(kind: type) -> int:
-    """1, and one more for every time a class or one of its bases was raised: an edited base has a remedy too."""
+    """A class's `version` is raised when its meaning changes, a default of its fields included. 1, and one more for every time a class or one of its bases was raised: an edited base has a remedy too."""
     return 1 + sum(base.__dict__["version"] - 1 for base in kind.__mro__ if "version" in base.__dict__)
 
 
@@ -63,7 +68,7 @@ def address_of(identity: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Step:
-    """`params` is canonical; `inputs` maps a role to another step's address. Title, weight and tokens are for people, never identity."""
+    """`params` is canonical; `inputs` maps a role to another step's address. Title, weight, tokens and what work costs are for people, never identity."""
 
     stage: str
     params: dict[str, Any]
@@ -71,6 +76,8 @@ class Step:
     title: str = ""
     weight: float = 1.0  # estimated seconds, to order work and tell the time left
     tokens: dict[str, int] = field(default_factory=dict)  # "rollout", "teacher" or "exam" → estimated tokens written, for the plan
+    flops: float = 0.0  # estimated, as are gpu_hours: modelled hours of one H100
+    gpu_hours: float = 0.0
     local: dict[str, str] = field(default_factory=dict)  # where files lie on this machine; their content's hash is in params
     key: str = field(init=False)
 

@@ -36,6 +36,8 @@ SCHEMAS = {
             ("teacher_prompt_ids", INTS),
             ("response_ids", INTS),
             ("weight", pa.float64()),
+            ("token_weights", FLOATS),
+            ("sampler_logprobs", FLOATS),
             ("student_written", pa.int64()),
             ("teacher_written", pa.int64()),
             ("teacher_read", pa.int64()),

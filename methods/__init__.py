@@ -8,12 +8,15 @@ from importlib.metadata import EntryPoint, entry_points
 from methods.forward_kl import FORWARD_KL
 from methods.forward_kl_clip import FORWARD_KL_CLIP
 from methods.method import Method, Term
+from methods.opd_sampled import OPD_SAMPLED
 from methods.opsd import OPSD
 from methods.placebo import PLACEBO
 from methods.reverse_kl import REVERSE_KL
 from methods.reverse_kl_topk import REVERSE_KL_TOPK
+from methods.revisiting import REVISITING
 from methods.sft_teacher import SFT_TEACHER
 from methods.trd import TRD
+from methods.trd_self import TRD_SELF
 
 __all__ = ["METHODS", "Method", "Term"]
 
@@ -23,7 +26,10 @@ CATALOGUE: dict[str, Method] = {
     "reverse_kl": REVERSE_KL,
     "reverse_kl_topk": REVERSE_KL_TOPK,
     "trd": TRD,
+    "trd_self": TRD_SELF,
     "opsd": OPSD,
+    "opd_sampled": OPD_SAMPLED,
+    "revisiting": REVISITING,
     "sft_teacher": SFT_TEACHER,
     "placebo": PLACEBO,
 }

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from methods.parts.contexts import Context, Plain
-from methods.parts.keep import All
+from methods.parts.keep import All, Keep
 from methods.parts.losses import NLL, Loss
 from methods.parts.teachers import Frozen, Nobody, Pair
-from methods.parts.tokens import Every
+from methods.parts.tokens import Every, Tokens
 from methods.parts.writers import Student, Teacher
 
 QUESTIONS = ("writer", "teacher", "reads", "loss", "tokens", "keep")
@@ -25,11 +25,11 @@ class Term:
     writer: Student | Teacher = Student()
     teacher: Pair | Frozen | Nobody = Pair()
     reads: Context = Plain()
-    tokens: Every = Every()
-    keep: All = All()
+    tokens: Tokens = Every()
+    keep: Keep = All()
 
     def __post_init__(self) -> None:
-        refuse_what_teaches_nothing(self.writer, self.teacher, self.reads, self.loss)
+        refuse_what_teaches_nothing(self.writer, self.teacher, self.reads, self.loss, self.keep)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +43,15 @@ class Method:
     writer: Student | Teacher = Student()
     teacher: Pair | Frozen | Nobody = Pair()
     reads: Context = Plain()
-    tokens: Every = Every()
-    keep: All = All()
+    tokens: Tokens = Every()
+    keep: Keep = All()
     also: Mapping[str, Term] = field(default_factory=lambda: MappingProxyType({}))
     control: bool = False
     about: str = ""
 
     def __post_init__(self) -> None:
         try:
-            refuse_what_teaches_nothing(self.writer, self.teacher, self.reads, self.loss)
+            refuse_what_teaches_nothing(self.writer, self.teacher, self.reads, self.loss, self.keep)
         except ValueError as fault:
             raise ValueError(f"method {self.name!r}: {fault}") from None
 
@@ -67,7 +67,7 @@ class Method:
         return {question: repr(getattr(self, question)) for question in QUESTIONS}
 
 
-def refuse_what_teaches_nothing(writer, teacher, reads, loss) -> None:
+def refuse_what_teaches_nothing(writer, teacher, reads, loss, keep) -> None:
     """Raise ValueError for answers whose gradient is zero, or that contradict one another; the message names the remedy."""
     if isinstance(teacher, Frozen) and reads == Plain():
         raise ValueError(
@@ -82,4 +82,20 @@ def refuse_what_teaches_nothing(writer, teacher, reads, loss) -> None:
         raise ValueError(
             f"reads={reads!r} with writer=Student() would show the teacher the very tokens that it is asked to judge. "
             "Let the teacher write (writer=Teacher()), or read something else."
+        )
+    who = [act.by for act in writer.acts(reads.needs_attempt)]
+    if loss.on_policy and who[-1] != "student":
+        raise ValueError(
+            f"loss={loss!r} estimates from tokens that the student sampled, but with writer={writer!r} another writes them. "
+            "Let the student write (writer=Student()), or compare on more tokens: support=None or TopK(…)."
+        )
+    if "attempt" in keep.needs and "student" not in who:
+        raise ValueError(
+            f"keep={keep!r} goes by the verdict on the student's attempt, but with writer={writer!r} and reads={reads!r} the student "
+            "makes none. Let it write (writer=Student(), or reads=WithAttempt()), or keep All()."
+        )
+    if "response" in keep.needs and who[-1] == "student":
+        raise ValueError(
+            f"keep={keep!r} asks for a wrong attempt and a right rewrite, but with writer={writer!r} attempt and response are one: "
+            "nothing would ever be kept. Let the teacher rewrite (writer=Teacher(), reads=WithAttempt()), or keep Failed()."
         )

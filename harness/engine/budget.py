@@ -19,8 +19,8 @@ class Meters:
     def count(self, batch: list[Trajectory], problems: int, student: float, teacher: float, adapter: bool) -> None:
         """One update on `batch`. `problems` is the size of the whole set; `student`, `teacher` are weights that multiply per token."""
         total = {name: sum(getattr(t, name) for t in batch) for name in ("student_written", "teacher_written", "teacher_read")}
-        trained = sum(len(t.response_ids) for t in batch if t.weight > 0)
-        student_tokens = sum(len(t.student_prompt_ids) + len(t.response_ids) for t in batch if t.weight > 0)
+        trained = sum(weight > 0 for t in batch for weight in t.weights)
+        student_tokens = sum(len(t.student_prompt_ids) + len(t.response_ids) for t in batch if any(t.weights))
         mine = {"written": total["student_written"], "trained": student_tokens, "parameters": student, "adapter": adapter}
         theirs = {"written": total["teacher_written"], "read": total["teacher_read"], "parameters": teacher}
         self.spent["updates"] += 1

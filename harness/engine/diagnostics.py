@@ -1,24 +1,60 @@
-"""What one sees beside the loss, per token, from scores at temperature 1 and with nothing clipped."""
+"""What one sees beside the loss, per token, from scores at temperature 1 and with nothing clipped or masked."""
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
+
+import torch
+
 from methods.parts.losses import TokenScores
 
+# Openings of doubt (arXiv:2606.08432, §C.5): how much the teacher would like to begin one is how far it is from following the text.
+EPISTEMIC = (
+    "Wait", "Actually", "However", "Alternatively", "Oops", "Wrong", "Error", "Incorrect", "Correction", "Sorry", "Hmm", "Oh", "Hold",
+    "Pause", "Uh", "Um",
+)  # fmt: skip
 
-def observe(scores: TokenScores) -> dict:
-    """Columns [C], in nats: log-probability of the written token under both, entropies, and the full reverse KL."""
-    student_CV = scores.student_TV.log_softmax(1)
-    written = scores.token_ids_T[:, None]
-    columns = {
-        "student_logprob": student_CV.gather(1, written).squeeze(1),
-        "student_entropy": -(student_CV.exp() * student_CV).sum(1),
-    }
-    if scores.teacher_TV is not None:
-        teacher_CV = scores.teacher_TV.log_softmax(1)
-        columns |= {
-            "teacher_logprob": teacher_CV.gather(1, written).squeeze(1),
-            "teacher_entropy": -(teacher_CV.exp() * teacher_CV).sum(1),
-            "kl_to_teacher": (student_CV.exp() * (student_CV - teacher_CV)).sum(1),
-            "same_top": (student_CV.argmax(1) == teacher_CV.argmax(1)).float(),
+
+def epistemic_ids(tokenizer) -> list[int]:
+    """The first token of each opening, bare and after a space, each id once, in order."""
+    spelled = [tokenizer(form + word, add_special_tokens=False)["input_ids"] for word in EPISTEMIC for form in ("", " ")]
+    return sorted({ids[0] for ids in spelled if ids})
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Scores to columns [C], in nats but for shares.
+
+    student_logprob, teacher_logprob: of the written token. student_entropy, teacher_entropy. kl_forward = KL(teacher ‖ student),
+    kl_reverse = KL(student ‖ teacher), over the whole vocabulary. same_top: do both like the same token best. epistemic_mass: the teacher's
+    probability of opening a doubt.
+    """
+
+    epistemic_ids: tuple[int, ...] = ()
+
+    @functools.cache  # noqa: B019  one tensor a device: copied at each chunk, it would stall a GPU
+    def _ids(self, device: torch.device) -> torch.Tensor:
+        return torch.tensor(self.epistemic_ids, dtype=torch.long, device=device)
+
+    def __call__(self, scores: TokenScores) -> dict[str, torch.Tensor]:
+        student_CV = scores.student_TV.log_softmax(1)
+        written = scores.token_ids_T[:, None]
+        p_student_CV = student_CV.exp()
+        columns = {
+            "student_logprob": student_CV.gather(1, written).squeeze(1),
+            "student_entropy": -(p_student_CV * student_CV).sum(1),
         }
-    return columns
+        if scores.teacher_TV is not None:
+            teacher_CV = scores.teacher_TV.log_softmax(1)
+            p_teacher_CV = teacher_CV.exp()
+            apart_CV = teacher_CV - student_CV
+            columns |= {
+                "teacher_logprob": teacher_CV.gather(1, written).squeeze(1),
+                "teacher_entropy": -(p_teacher_CV * teacher_CV).sum(1),
+                "kl_forward": (p_teacher_CV * apart_CV).sum(1),
+                "kl_reverse": -(p_student_CV * apart_CV).sum(1),
+                "same_top": (student_CV.argmax(1) == teacher_CV.argmax(1)).float(),
+                "epistemic_mass": p_teacher_CV.index_select(1, self._ids(p_teacher_CV.device)).sum(1),
+            }
+        return columns

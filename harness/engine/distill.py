@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 
 from harness.engine.batching import align, hidden_states, micro_batches
-from harness.engine.diagnostics import observe
+from harness.engine.diagnostics import Observer
 from harness.engine.divergence import chunked_loss
 from harness.models import body_of, head_of
 from harness.records import Trajectory
@@ -41,40 +43,87 @@ class Objective:
     teachers: dict[str, Reader | None]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What one update showed. `figures`: means over its tokens. `trajectories`: for each that was trained on, sums over its tokens."""
+
+    figures: dict[str, float]
+    trajectories: list[dict[str, Any]]
+
+
 def backward(
-    objective: Objective, student: Reader, batch: Sequence[Trajectory], at: float, pad_id: int, tokens: int = 16384
-) -> dict[str, float]:
+    objective: Objective,
+    student: Reader,
+    batch: Sequence[Trajectory],
+    at: float,
+    pad_id: int,
+    tokens: int = 16384,
+    observe: Observer | None = None,
+) -> Seen:
     """Add the gradient of the whole batch's objective to the student's parameters; return what was seen.
 
     Objective: Σ over terms of λ · (Σ weight · value / Σ weight), sums over all tokens of the batch. How the batch is cut
     into micro-batches of `tokens` padded tokens changes nothing but memory. A term without weight adds a zero.
     """
-    seen: dict[str, float] = {}
+    figures: dict[str, float] = {}
+    rows: list[dict[str, Any]] = []
     for name, term in objective.terms.items():
-        # A weight of 0 is not read at all: it could add nothing.
-        mine = [t for t in batch if t.term == name and t.weight > 0 and t.response_ids]
-        total = sum(t.weight * len(t.response_ids) for t in mine)
+        # What weighs nothing is not read at all: it could add nothing.
+        mine = [t for t in batch if t.term == name and any(t.weights)]
+        total = sum(sum(t.weights) for t in mine)
         loss, reader = term.loss.at(at), objective.teachers[name]
         value = 0.0
-        sums: dict[str, float] = {}
-        count = 0
+        own: list[dict[str, Any]] = []
         for micro in micro_batches(mine, tokens):
             responses = [t.response_ids for t in micro]
             hidden = student.hidden([t.student_prompt_ids for t in micro], responses, pad_id)
             with torch.no_grad():
                 theirs = None if reader is None else reader.hidden([t.teacher_prompt_ids for t in micro], responses, pad_id)
-            ids = torch.tensor([i for r in responses for i in r], device=hidden.device)
-            weights = torch.tensor([t.weight for t in micro for _ in t.response_ids], dtype=torch.float64, device=hidden.device)
-            summed, _, columns = chunked_loss(
-                loss, hidden, student.head, theirs, None if reader is None else reader.head, ids, weights, observe=observe
+            column = partial(torch.tensor, device=hidden.device)
+            sampled = column([p for t in micro for p in t.sampler_logprobs or [float("nan")] * len(t.response_ids)], dtype=torch.float32)
+            summed, values, columns = chunked_loss(
+                loss,
+                hidden,
+                student.head,
+                theirs,
+                None if reader is None else reader.head,
+                column([i for r in responses for i in r]),
+                column([w for t in micro for w in t.weights], dtype=torch.float64),
+                sampler_logprobs_T=sampled,
+                observe=observe or Observer(),
             )
             (summed * (term.weight / total)).backward()
             value += summed.item() / total
-            count += len(ids)
-            for column, values in columns.items():
-                sums[column] = sums.get(column, 0.0) + values.double().sum().item()
+            own += of_trajectories(micro, {"loss": values, **columns}, sampled)
+        count = sum(row["tokens"] for row in own)
         prefix = "" if name == "main" else f"{name}/"
-        seen[f"{prefix}loss"] = value
-        seen |= {f"{prefix}{column}": total / count for column, total in sums.items()}
-    seen["objective"] = sum(term.weight * seen[("" if name == "main" else f"{name}/") + "loss"] for name, term in objective.terms.items())
-    return seen
+        figures[f"{prefix}loss"] = value
+        kinds = [kind for kind in (own[0] if own else {}) if kind not in ("problem_id", "sample", "term", "tokens", "loss", "sampler_gap")]
+        figures |= {f"{prefix}{kind}": sum(row[kind] for row in own) / count for kind in kinds}
+        rows += own
+    figures["objective"] = sum(
+        term.weight * figures[("" if name == "main" else f"{name}/") + "loss"] for name, term in objective.terms.items()
+    )
+    return Seen(figures, rows)
+
+
+def of_trajectories(micro: Sequence[Trajectory], columns: dict[str, torch.Tensor], sampled_T: torch.Tensor) -> list[dict[str, Any]]:
+    """Sums over each trajectory's tokens. `sampler_gap`: Σ |Δ log p| of the writer here and in its sampler; NaN where one is not known."""
+    who = "teacher" if any(t.teacher_written for t in micro) else "student"
+    gap_T = (columns[f"{who}_logprob"] - sampled_T).abs() if f"{who}_logprob" in columns else torch.full_like(sampled_T, float("nan"))
+    lengths = [len(t.response_ids) for t in micro]
+    rows_T = torch.repeat_interleave(torch.tensor(lengths)).to(sampled_T.device)
+    sums = {
+        name: torch.zeros(len(micro), dtype=torch.float64, device=sampled_T.device).index_add(0, rows_T, values_T.double()).tolist()
+        for name, values_T in (*columns.items(), ("sampler_gap", gap_T))
+    }
+    return [
+        {
+            "problem_id": t.problem_id,
+            "sample": t.sample,
+            "term": t.term,
+            "tokens": lengths[i],
+            **{name: each[i] for name, each in sums.items()},
+        }
+        for i, t in enumerate(micro)
+    ]

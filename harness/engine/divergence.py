@@ -10,8 +10,9 @@ Shape suffixes: T tokens, C tokens of a chunk, V vocabulary (the tokenizer's rea
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -37,16 +38,19 @@ def chunked_loss(
     token_ids_T: Tensor,
     weights_T: Tensor,
     *,
+    sampler_logprobs_T: Tensor | None = None,
     chunk_tokens: int | None = None,
     observe: Observer | None = None,
 ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Σ_t weight_t · loss_t, differentiable in the student's hidden states and head, and the values [T], detached. fp32 or wider.
 
     Tokens of weight 0 get a value but contribute nothing, even where their value is not finite. Teacher inputs are None
-    where nobody teaches. `observe` sees each chunk's detached scores and returns columns of one number per token; they come
+    where nobody teaches. `sampler_logprobs_T` is there for the losses that need it. `observe` sees each chunk's detached scores and returns columns of one number per token; they come
     third. No tokens at all give a zero that is still connected to the graph.
     """
     refuse_mismatched(student_hidden_TD, student_head_VD, teacher_hidden_TE, teacher_head_VE, token_ids_T, weights_T, chunk_tokens)
+    if sampler_logprobs_T is not None and sampler_logprobs_T.shape != token_ids_T.shape:
+        raise ValueError(f"chunked_loss: sampler_logprobs_T is {list(sampler_logprobs_T.shape)}, but there are {len(token_ids_T)} tokens.")
     wide = torch.float32
     for given in (student_hidden_TD, student_head_VD, teacher_hidden_TE, teacher_head_VE):
         wide = wide if given is None else torch.promote_types(wide, given.dtype)
@@ -59,6 +63,7 @@ def chunked_loss(
             None if teacher_hidden_TE is None else Projection.of(teacher_hidden_TE, teacher_head_VE, wide),
             token_ids_T,
             weights_T,
+            sampler_logprobs_T,
             chunk_tokens or CHUNK_TOKENS,
             observe,
         )
@@ -98,6 +103,20 @@ def refuse_mismatched(student_hidden_TD, student_head_VD, teacher_hidden_TE, tea
         raise ValueError(f"chunked_loss: chunk_tokens={chunk_tokens} must be 1 or more; None leaves the choice to the engine.")
 
 
+@functools.cache
+def multiplies_bf16_into_fp32(device: torch.device) -> bool:
+    """Whether both products of this device have the instruction: tried once, on numbers whose sum fp32 holds and bf16 does not."""
+    left = torch.ones(16, 33, dtype=torch.bfloat16, device=device)
+    right = torch.full((16, 33), 1.0078125, dtype=torch.bfloat16, device=device)
+    out = torch.empty(16, 16, device=device)
+    try:
+        torch.mm(left, right.t(), out_dtype=torch.float32, out=out)
+        torch.addmm(out, left, right.t(), out_dtype=torch.float32, out=out)
+    except (RuntimeError, TypeError):
+        return False
+    return bool((out == 2 * 33 * 1.0078125).all())
+
+
 @dataclass(frozen=True)
 class Projection:
     """Hidden states [T, D], a head [V, D], and the products between them; results are in `wide`, fp32 or fp64."""
@@ -110,6 +129,7 @@ class Projection:
     @classmethod
     def of(cls, hidden_TD: Tensor, head_VD: Tensor, wide: torch.dtype) -> Projection:
         mixed = hidden_TD.is_cuda and hidden_TD.dtype == head_VD.dtype == torch.bfloat16 and wide == torch.float32
+        mixed = mixed and multiplies_bf16_into_fp32(hidden_TD.device)
         return cls(hidden_TD.detach(), head_VD.detach() if mixed else head_VD.detach().to(wide), wide, mixed)
 
     def buffer(self, rows: int, columns: int) -> Tensor:
@@ -149,6 +169,7 @@ class Walk:
     teacher: Projection | None
     token_ids_T: Tensor
     weights_T: Tensor
+    sampler_logprobs_T: Tensor | None
     chunk_tokens: int
     observe: Observer | None
 
@@ -172,7 +193,8 @@ class Walk:
             for inner in slices(len(logits_CV), inner_tokens):
                 at = slice(rows.start + inner.start, rows.start + inner.stop)
                 against_CV = None if teacher_CV is None else teacher_CV[inner]
-                scores = TokenScores(logits_CV[inner], against_CV, self.token_ids_T[at])
+                sampled = None if self.sampler_logprobs_T is None else self.sampler_logprobs_T[at]
+                scores = TokenScores(logits_CV[inner], against_CV, self.token_ids_T[at], sampled)
                 if self.observe is not None:
                     seen.append(checked_columns(self.observe(scores), len(values_T[at])))
                 values_T[at], gradient_CV = self._differentiate(scores, weights_T[at], wants_hidden or wants_head)
@@ -191,7 +213,7 @@ class Walk:
         """Values [C], and the gradient of their weighted sum with respect to the student's logits, [C, V]."""
         leaf_CV = scores.student_TV.detach().requires_grad_(wants)
         with torch.set_grad_enabled(wants):
-            values_C = checked_values(self.loss(TokenScores(leaf_CV, scores.teacher_TV, scores.token_ids_T)), len(weights_C))
+            values_C = checked_values(self.loss(replace(scores, student_TV=leaf_CV)), len(weights_C))
         if not wants:
             return values_C, None
         if not values_C.requires_grad:
@@ -212,8 +234,9 @@ class GradientInHand(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, upstream):
-        scaled = [
-            None if known is None else (known * upstream).to(dtype) for known, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
+        scaled = [  # into the wanted dtype at once: no wide copy of a head's gradient
+            None if known is None else torch.mul(known, upstream, out=known.new_empty(known.shape, dtype=dtype))
+            for known, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         ]
         return *scaled, None, None, None
 

@@ -146,15 +146,27 @@ class GraderPool:
             worker.process.kill()
             worker.kill()
 
-    def grade_many(self, pairs: Iterable[tuple[str, str]]) -> list[Verdict]:
-        """Verdicts of (answer, completion) pairs, in order. Raises Fault for a gold that cannot be read, naming it."""
-        looked = [first_look(answer, completion) for answer, completion in pairs]
+    def grade_many(self, pairs: Iterable[tuple[str, str]], any_gold: bool = False) -> list[Verdict]:
+        """Verdicts of (answer, completion) pairs, in order. Raises Fault for a gold that cannot be read, naming it.
+
+        `any_gold`: such a gold gives the verdict `grader_error` instead; for problems that nobody chose one by one.
+        """
+        looked = [self._look(answer, completion, any_gold) for answer, completion in pairs]
         places = [place for place, item in enumerate(looked) if not isinstance(item, Verdict)]
-        for place, verdict in zip(places, self.judge_many([looked[place] for place in places]), strict=True):  # type: ignore[misc]
+        for place, verdict in zip(places, self.judge_many([looked[place] for place in places], any_gold), strict=True):  # type: ignore[misc]
             looked[place] = verdict
         return looked  # type: ignore[return-value]
 
-    def judge_many(self, items: list[tuple[str, str]]) -> list[Verdict]:
+    @staticmethod
+    def _look(answer: str, completion: str, any_gold: bool) -> Verdict | tuple[str, str]:
+        try:
+            return first_look(answer, completion)
+        except Fault as fault:
+            if not any_gold:
+                raise
+            return Verdict("grader_error", None, str(fault))
+
+    def judge_many(self, items: list[tuple[str, str]], any_gold: bool = False) -> list[Verdict]:
         """Verdicts of (gold, extracted) pairs; equal pairs are compared once."""
         unique = list(dict.fromkeys(items))
         if not unique:
@@ -183,10 +195,11 @@ class GraderPool:
         if errors:
             raise errors[0]
         faults = list(dict.fromkeys(found[item][1] for item in unique if found[item][0] == "fault"))
-        if faults:
+        if faults and not any_gold:
             more = f" ({len(faults) - 1} more golds like it)" if len(faults) > 1 else ""
             raise Fault(faults[0] + more)
-        return [Verdict(found[item][0], item[1], found[item][1]) for item in items]
+        verdicts = {item: "grader_error" if verdict == "fault" else verdict for item, (verdict, _) in found.items()}
+        return [Verdict(verdicts[item], item[1], found[item][1]) for item in items]
 
     def _chunk(self, chunk: list[tuple[str, str]], found: dict[tuple[str, str], tuple[str, str]]) -> None:
         """Grade a chunk on one worker. The guilty item of a death is the first one without a reply: it is tried again, then reported."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from harness import models, prompts
 from harness.answers import decode
+from harness.grading import UNGRADED
 from harness.records import ModelRef, Problem, Rollout, Trajectory
 from harness.stages import Job
 from harness.store import write_atomically
-from harness.tables import from_bytes, to_bytes
+from harness.tables import from_bytes, grades_from, to_bytes
 from methods.parts.contexts import Material, Plain
+from methods.parts.keep import Outcome
 
 
 def run(job: Job) -> dict:
@@ -22,16 +24,24 @@ def run(job: Job) -> dict:
     if params["scored"]:
         scorer = models.tokenizer_of(models.source(ModelRef(**params["models"]["teacher"]), job.made("teacher")))
     reads, modes, limits = decode(params["reads"]), params["modes"], params["limits"]
-    trajectories, over = [], 0
+    keep, tokens = decode(params["keep"]), decode(params["tokens"])
+    verdicts = {whose: verdicts_of(job, whose) for whose in keep.needs}
+    id_of = tokenizer.get_vocab().get  # a text that several tokens spell has no id
+    trajectories, over, ungraded = [], 0, 0
     for rollout in rollouts:
         problem, attempt = problems[rollout.problem_id], attempts.get((rollout.problem_id, rollout.sample))
         student_prompt = prompts.encode(tokenizer, Plain()(Material(problem.prompt)), modes["student"])
         teacher_prompt: list[int] = []
         if params["scored"]:
             text = prompts.decode(scorer, attempt.response_ids) if attempt else None
-            teacher_prompt = prompts.encode(scorer, reads(Material(problem.prompt, problem.solution, text)), modes["teacher"])
+            material = Material(problem.prompt, problem.solution, text, problem.answer)
+            teacher_prompt = prompts.encode(scorer, reads(material), modes["teacher"])
         too_long = reads.needs_attempt and limits["teacher_prompt"] is not None and len(teacher_prompt) > limits["teacher_prompt"]
         over += too_long
+        said = {whose: verdicts[whose][rollout.problem_id, rollout.sample] for whose in keep.needs}
+        ungraded += None in said.values()
+        kept = keep(Outcome(said.get("attempt"), said.get("response")))
+        weights = tokens(rollout.response_ids, id_of)
         by_teacher = params["writer"] == "teacher"
         trajectories.append(
             Trajectory(
@@ -41,7 +51,9 @@ def run(job: Job) -> dict:
                 student_prompt_ids=tuple(student_prompt),
                 teacher_prompt_ids=tuple(teacher_prompt),
                 response_ids=rollout.response_ids,
-                weight=0.0 if too_long else 1.0,
+                weight=0.0 if too_long else kept,
+                token_weights=() if all(weight == 1 for weight in weights) else tuple(weights),
+                sampler_logprobs=rollout.logprobs,
                 student_written=len(attempt.response_ids) if attempt else 0 if by_teacher else len(rollout.response_ids),
                 teacher_written=len(rollout.response_ids) if by_teacher else 0,
                 teacher_read=(len(rollout.prompt_ids) if by_teacher else 0)
@@ -49,4 +61,18 @@ def run(job: Job) -> dict:
             )
         )
     write_atomically(job.out / "trajectories.parquet", to_bytes(Trajectory, trajectories))
-    return {"trajectories": len(trajectories), "over_teacher_prompt": over, "tokens": sum(len(t.response_ids) for t in trajectories)}
+    return {
+        "trajectories": len(trajectories),
+        "kept": sum(t.weight > 0 for t in trajectories),
+        "over_teacher_prompt": over,
+        "ungraded": ungraded,
+        "tokens": sum(len(t.response_ids) for t in trajectories),
+        "masked": sum(weight == 0 for t in trajectories for weight in t.token_weights),
+        "unknown_texts": [text for text in tokens.texts if id_of(text) is None],
+    }
+
+
+def verdicts_of(job: Job, whose: str) -> dict[tuple[str, int], bool | None]:
+    """(problem, sample) → was it right; None where the grader failed."""
+    grades = [grade for folder in job.inputs(f"{whose}_grades") for grade in grades_from(folder / "grades.parquet")]
+    return {(g.problem_id, g.sample): None if g.verdict.verdict in UNGRADED else g.verdict.correct for g in grades}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 
+from harness.grading import UNGRADED
 from harness.records import Problem
 from harness.stages import Job
 from harness.step import digest
 from harness.store import write_atomically
 from harness.tables import from_bytes, grades_from
-
-# Verdicts that are the machinery's, not the model's: they are left out of the count and reported, never scored as wrong.
-UNGRADED = ("grader_error",)
 
 
 def run(job: Job) -> dict:

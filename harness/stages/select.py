@@ -27,20 +27,38 @@ def run(job: Job) -> dict:
         voices.append((models.tokenizer_of(teacher), pair["modes"]["teacher"]))
     problems = from_bytes(Problem, job.input("problems") / "problems.parquet")
     readings = [decode(item["reads"]) for item in job.params["readings"]]
-    kept, dropped = [], Counter()
+    needed = [reading for reading, item in zip(readings, job.params["readings"], strict=True) if item["needed"]]
+    kept, dropped, stood_in = [], Counter(), 0
     for problem in problems:
-        if problem.solution is None and job.params["solutions_needed"]:
-            dropped["no solution"] += 1
-            continue
-        reason = over_limit(problem, readings, limits, voices)
+        reason = unusable(problem, needed) or over_limit(problem, readings, limits, voices)
         if reason:
             dropped[reason] += 1
         else:
             kept.append(problem)
+            stood_in += problem.solution is None
     if not kept:
         raise Fault(f"{job.step.title}: every one of {len(problems)} problems is dropped ({dict(dropped)}). Raise `train.limits`.")
     write_atomically(job.out / "problems.parquet", to_bytes(Problem, kept))
-    return {"problems": len(kept), "dropped": dict(sorted(dropped.items())), "differences": differences}
+    return {
+        "problems": len(kept),
+        "dropped": dict(sorted(dropped.items())),
+        "answer_for_solution": stood_in if needed else 0,
+        "differences": differences,
+    }
+
+
+def material(problem: Problem) -> Material:
+    """What can be told of a problem before anybody wrote; the attempt is left blank."""
+    return Material(problem.prompt, problem.solution, "", problem.answer)
+
+
+def unusable(problem: Problem, needed: list) -> str | None:
+    """Why no row can train on it, or None."""
+    if problem.answer is None and problem.tests is None:
+        return "no answer"
+    if any(reading.solution_of(material(problem)) is None for reading in needed):
+        return "no solution"
+    return None
 
 
 def over_limit(problem: Problem, readings: list, limits: dict, voices: list[tuple]) -> str | None:
@@ -53,9 +71,9 @@ def over_limit(problem: Problem, readings: list, limits: dict, voices: list[tupl
     ):
         return "solution"
     for reading in readings:
-        if reading.needs_solution and problem.solution is None:
+        if reading.needs_solution and reading.solution_of(material(problem)) is None:
             continue
-        text = reading(Material(problem.prompt, problem.solution))
+        text = reading(material(problem))
         longest = max(len(prompts.encode(tokenizer, text, mode)) for tokenizer, mode in voices)
         limit = "teacher_prompt" if reading.needs_solution else "prompt"
         if limits[limit] and longest > limits[limit]:

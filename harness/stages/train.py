@@ -6,14 +6,12 @@ fragment and carried out here, in the row's own journal. Kill it anywhere; it go
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
@@ -21,21 +19,28 @@ from harness import models
 from harness.answers import decode
 from harness.engine.batching import whole_problem_batches
 from harness.engine.budget import Meters, ended_by, progress, rate_factor, reached
+from harness.engine.diagnostics import Observer, epistemic_ids
 from harness.engine.distill import Objective, Reader, backward
 from harness.engine.state import load_state, save_state, trainable
 from harness.records import Fault, ModelRef, Problem, Trajectory
 from harness.rounds import Round
+from harness.sampling import probe, release
 from harness.seeds import derive
 from harness.spec.model import Lora
 from harness.stages import Job, execute
+from harness.stages.traces import keep_rollouts, keep_update, leave
 from harness.step import Step
 from harness.store import Corrupt, Store, file_hash
 from harness.tables import from_bytes
 
 STATE_SECONDS = 60.0  # between states within a round; decides no result
+# Nats a token, at the first update of a round, between the log-probabilities that sampler and trainer give the same tokens. Half precision
+# costs about 0.01; other weights 0.3. More is another model: weights that went stale, another template, another temperature.
+SAMPLER_GAP = 0.1
 
 
 def run(job: Job) -> dict:
+    release()
     try:
         return carry_through(job)
     except Corrupt as fault:
@@ -66,6 +71,7 @@ class TrainRun:
         self.model = self._student(where)
         self.student = Reader(self.model, vocabulary)
         self.objective = Objective({name: decode(term) for name, term in params["terms"].items()}, self._teachers(where, vocabulary))
+        self.observer = Observer(tuple(epistemic_ids(self.tokenizer)))
         self.parameters = {"student": models.matmul_parameters(self.model), "teacher": 0}
         for reader in self.objective.teachers.values():
             if reader is not None:
@@ -86,6 +92,7 @@ class TrainRun:
             self.limits["rounds"] = min(self.limits["rounds"], params["rounds"]["count"])
         self.meters, self.log = Meters(), []
         self.round_, self.batch, self.ended = 0, 0, None
+        self.gaps: list[float] = []
         self.journal = Store(job.work / "journal", job.store)
         self.trained: str | None = None  # the student who wrote this round, by address
         self._resume()
@@ -128,7 +135,7 @@ class TrainRun:
         if numbers:
             self.meters = Meters(numbers["spent"])
             self.round_, self.batch, self.log = numbers["round"], numbers["batch"], numbers["log"]
-            self.ended, self.trained = numbers["ended"], numbers["trained"]
+            self.ended, self.trained, self.gaps = numbers["ended"], numbers["trained"], numbers["gaps"]
 
     def _keep(self) -> None:
         numbers = {
@@ -138,6 +145,7 @@ class TrainRun:
             "log": self.log,
             "ended": self.ended,
             "trained": self.trained,
+            "gaps": self.gaps,
         }
         save_state(
             self.job.work / "state", f"{int(self.meters.spent['updates']):09d}-{self.batch:06d}", self.model, self.optimizer, numbers
@@ -180,7 +188,8 @@ class TrainRun:
             self.trained = snapshot.address
         # The inputs that round steps share with the plan's own; the snapshot stands for the student as it was when the round began.
         inputs = {role: address for role, address in self.job.step.inputs.items() if not role.startswith("trajectories/")}
-        steps, constructs = Round(self.params, inputs, self.job.step.local, self.round_, self.trained).steps()
+        round_ = Round(self.params, inputs, self.job.step.local, self.round_, self.trained)
+        steps, constructs = round_.steps()
         missing = [step for step in steps if self.journal.record(step.address) is None]
         if missing and self.batch:
             raise Corrupt(missing[0].address, "is gone from the journal of a round that was being trained on")
@@ -189,8 +198,10 @@ class TrainRun:
         self.model.eval()
         for step in missing:
             execute(step, self.journal, self._relay, {}, self.job.machine)
+        release()
         self.model.train()
         shutil.rmtree(self.journal.folder(str(self.trained)), ignore_errors=True)  # the state holds these weights already
+        keep_rollouts(self.job.work, self.journal, round_)
         return [self.journal.payload(address) for address in constructs.values()]
 
     def _relay(self, event: dict[str, Any]) -> None:
@@ -207,6 +218,7 @@ class TrainRun:
         folder = self.job.work / "snapshot"
         shutil.rmtree(folder, ignore_errors=True)
         models.save(self.model, self.tokenizer, folder)
+        self._keep_probe(folder)
         weights = {p.name: file_hash(p) for p in sorted(folder.glob("*.safetensors"))}
         return Step("snapshot", {"weights": weights}, {}, title=f"student · round {self.round_}")
 
@@ -231,20 +243,25 @@ class TrainRun:
             group["lr"] = rate
         torch.manual_seed(derive(self.params["seed"], "dropout", int(spent["updates"])))
         self.optimizer.zero_grad(set_to_none=True)
-        seen = backward(self.objective, self.student, batch, share, self.pad_id, self.job.machine.get("micro_batch_tokens", 16384))
-        seen["gradient_norm"] = torch.nn.utils.clip_grad_norm_(list(trainable(self.model).values()), optim["grad_clip"]).item()
-        if not all(map(_finite, seen.values())):
+        seen = backward(
+            self.objective, self.student, batch, share, self.pad_id, self.job.machine.get("micro_batch_tokens", 16384), self.observer
+        )
+        figures = seen.figures
+        figures["gradient_norm"] = torch.nn.utils.clip_grad_norm_(list(trainable(self.model).values()), optim["grad_clip"]).item()
+        if not all(map(_finite, figures.values())):
             raise Fault(
-                f"{self.job.step.title}: update {int(spent['updates'])} gave a value that is not finite ({seen}). "
+                f"{self.job.step.title}: update {int(spent['updates'])} gave a value that is not finite ({figures}). "
                 "Lower `train.optim.learning_rate`, or look at the trajectories with `harness show`."
             )
+        self._compare_with_sampler(seen.trajectories)
+        keep_update(self.job.work, int(spent["updates"]), self.round_, seen.trajectories)
         self.optimizer.step()
-        self.log.append({"round": self.round_, "lag": self.batch, "learning_rate": rate, **seen, **spent})
+        self.log.append({"round": self.round_, "lag": self.batch, "learning_rate": rate, **figures, **spent})
         self.job.report(
             {
                 "doing": "train",
                 "done": int(spent["updates"]),
-                "loss": seen["objective"],
+                "loss": figures["objective"],
                 "trained": int(spent["trained"]),
                 "progress": share,
             }
@@ -256,34 +273,66 @@ class TrainRun:
             if (reached(share, fraction) and not reached(last, fraction) and fraction < 1.0) or (fraction == 1.0 and self.ended):
                 self._save(f"at-{fraction:g}")
 
+    def _compare_with_sampler(self, rows: list[dict[str, Any]]) -> None:
+        """At a round's first update nothing has changed since the writing: whoever wrote must find its tokens as likely here."""
+        known = [row for row in rows if _finite(row["sampler_gap"])]
+        lora = self.params["lora"]
+        if self.batch or not known or (lora and lora["dropout"]):  # dropout moves the student's own scores
+            return
+        gap = sum(row["sampler_gap"] for row in known) / sum(row["tokens"] for row in known)
+        self.gaps.append(gap)
+        if gap > SAMPLER_GAP:
+            raise Fault(
+                f"{self.job.step.title}: round {self.round_}: sampler and trainer differ by {gap:.3f} nats a token on the same tokens, "
+                f"and more than {SAMPLER_GAP:g} means other weights or another prompt. Look at the versions of the sampling engine in the "
+                "record (`harness show`), or sample with `engine: transformers`."
+            )
+
     def _save(self, name: str) -> None:
         folder = self.job.work / "checkpoints"
         folder.mkdir(exist_ok=True)
         temporary = folder / f".{name}"
         shutil.rmtree(temporary, ignore_errors=True)
         models.save(self.model, self.tokenizer, temporary)
+        self._keep_probe(temporary)
         shutil.rmtree(folder / name, ignore_errors=True)
         os.replace(temporary, folder / name)
+
+    def _keep_probe(self, folder: Path) -> None:
+        """Round 0's first text with what these weights think of it, beside them: whoever serves them can find out that it does."""
+        source = self.job.input(f"trajectories/{next(iter(self.params['terms']))}") / "trajectories.parquet"
+        first = next(pq.ParquetFile(source).iter_batches(1, columns=["student_prompt_ids", "response_ids"]), None)
+        ids = [i for row in first.to_pylist() for text in row.values() for i in text][: probe.TOKENS] if first else []
+        if len(ids) > 1:
+            logprobs = models.token_logprobs(self.model, self.student.vocabulary, ids)
+            probe.write(folder, probe.Probe(tuple(ids), tuple(logprobs)))
 
     def finish(self) -> dict:
         if not self.log:
             raise Fault(f"{self.job.step.title}: nothing was trained.")
+        if not self.meters.spent["trained"]:
+            kept = ", ".join(sorted({repr(term.keep) for term in self.objective.terms.values()}))
+            raise Fault(
+                f"{self.job.step.title}: keep = {kept} kept no rollout of {self.round_ + 1} rounds, so nothing was trained. "
+                "Take more problems, or keep All()."
+            )
         for checkpoint in sorted((self.job.work / "checkpoints").glob("at-*")):
             shutil.copytree(checkpoint, self.job.out / checkpoint.name)
-        columns = {key: [entry.get(key) for entry in self.log] for key in dict.fromkeys(key for entry in self.log for key in entry)}
-        pq.write_table(pa.table(columns), self.job.out / "log.parquet")
-        (self.job.out / "spent.json").write_text(json.dumps(self.meters.spent, sort_keys=True))
+        leave(self.job.work, self.job.out, self.log, self.meters.spent)
         written = {"rollout": 0, "teacher": 0}  # tokens of rounds 1 and later
         for record in self.journal.records("generate"):
-            written["rollout" if record.step["params"]["seeds"]["purpose"] == "train/student" else "teacher"] += record.facts["tokens"]
-        for name in ("state", "snapshot", "checkpoints"):
+            purpose = record.step["params"]["seeds"]["purpose"]
+            written["rollout" if purpose == "train/student" else "teacher"] += record.facts["tokens"]
+        for name in ("state", "snapshot", "checkpoints", "updates", "rounds"):
             shutil.rmtree(self.job.work / name, ignore_errors=True)
+        gaps = {"sampler_gap": max(self.gaps)} if self.gaps else {}
         return {
             "spent": self.meters.spent,
             "ended_by": self.ended,
             "lag": sum(entry["lag"] for entry in self.log) / len(self.log),
             "tokens": written,
             "last": {key: value for key, value in self.log[-1].items() if isinstance(value, float)},
+            **gaps,
         }
 
 

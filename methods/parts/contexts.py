@@ -7,8 +7,8 @@ between question and answer then equal the plain case, which small models need a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal
 
 TEMPLATES = {
     "plain": "{problem}",
@@ -16,16 +16,38 @@ TEMPLATES = {
         "A student wrote this solution, which may contain mistakes:\n{attempt}\n\nRewrite it so that every step is correct. Problem: {problem}"
     ),
     "reference": "Here is a reference solution:\n{solution}\n\nSolve the problem step by step. Problem: {problem}",
+    "rewrite-reference": (
+        "A student wrote this solution, which may contain mistakes:\n{attempt}\n\nHere is a reference solution:\n{solution}\n\n"
+        "Rewrite the student's solution so that every step is correct. Problem: {problem}"
+    ),
+    # What the prompts of arXiv:2606.08432 (Appendix C.4) ask for, in words of our own.
+    "trd-refine": (
+        "Below is a first solution that you wrote to a mathematical problem.\n\n## First solution\n{attempt}\n\n"
+        "Now write it anew:\n- keep its structure and its line of thought;\n- find the errors of calculation or logic, and correct them;\n"
+        "- keep the intermediate steps that are right;\n- give the new solution and nothing else.\n\n## Problem\n{problem}"
+    ),
+    "trd-refine-reference": (
+        "Below are a reference solution to a mathematical problem and a first solution that you wrote.\n\n"
+        "## Reference solution\n{solution}\n\n## First solution\n{attempt}\n\n"
+        "Now write your solution anew, guided by the reference:\n- study how the reference reasons before you begin;\n"
+        "- make your solution agree with it;\n- keep what is useful of your own structure and style where that fits;\n"
+        "- give the new solution and nothing else.\n\n## Problem\n{problem}"
+    ),
+    "trd-reference": (
+        "Here is a reference solution to a mathematical problem.\n\n## Reference solution\n{solution}\n\n"
+        "Once you have understood it, solve the problem in your own way.\n\n## Problem\n{problem}"
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Material:
-    """What there is to read about one problem. `attempt` is the student's response as text."""
+    """What there is to read about one problem. `attempt` is the student's response as text; `answer` the gold answer alone."""
 
     problem: str
     solution: str | None = None
     attempt: str | None = None
+    answer: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,25 +63,38 @@ class Context:
     def __post_init__(self) -> None:
         if self.template not in TEMPLATES:
             raise ValueError(f"{type(self).__name__}: there is no template {self.template!r}. Known: {', '.join(sorted(TEMPLATES))}.")
-        missing = [field for field in self.fields() if "{" + field + "}" not in TEMPLATES[self.template]]
+        missing = [field for field in self.places() if "{" + field + "}" not in TEMPLATES[self.template]]
         if missing:
             raise ValueError(f"{type(self).__name__}: template {self.template!r} has no place for {', '.join(missing)}.")
 
     def __repr__(self) -> str:
-        own = self.template != type(self).template
-        return f"{type(self).__name__}({f'template={self.template!r}' if own else ''})"
+        """The class, and whatever differs from its defaults: what a leaderboard shows."""
+        said = [f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if getattr(self, each.name) != each.default]
+        return f"{type(self).__name__}({', '.join(said)})"
 
-    def fields(self) -> list[str]:
+    def places(self) -> list[str]:
+        """What the template must have a place for."""
         return ["problem"] + ["solution"] * self.needs_solution + ["attempt"] * self.needs_attempt
+
+    @property
+    def requires_solution(self) -> bool:
+        """Whether a problem without a solution cannot be read at all."""
+        return self.needs_solution
 
     @property
     def text(self) -> str:
         """The template itself: part of every address made from this reading."""
         return TEMPLATES[self.template]
 
+    def solution_of(self, material: Material) -> str | None:
+        """What stands at the template's place for the solution; None where this problem has nothing for it."""
+        return material.solution
+
     def __call__(self, material: Material) -> str:
         """The user message. Raises ValueError where the material lacks what the template asks for."""
-        values = {field: getattr(material, field) for field in self.fields()}
+        values = {field: getattr(material, field) for field in self.places()}
+        if self.needs_solution:
+            values["solution"] = self.solution_of(material)
         lacking = [field for field, value in values.items() if value is None]
         if lacking:
             raise ValueError(f"{type(self).__name__} needs the {' and the '.join(lacking)}, which this problem does not have.")
@@ -82,7 +117,39 @@ class WithAttempt(Context):
 
 @dataclass(frozen=True, repr=False)
 class WithSolution(Context):
-    """The problem and its reference solution (OPSD, arXiv:2601.18734)."""
+    """The problem and its reference solution (OPSD, arXiv:2601.18734).
+
+    `fallback` says what stands in where a problem has an answer but no solution: "answer", the answer in one sentence, as
+    arXiv:2606.08432 does (§B.1); None: such a problem is dropped for all rows, and counted.
+    """
 
     template: str = "reference"
+    fallback: Literal["answer"] | None = None
+
     needs_solution: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fallback not in (None, "answer"):
+            raise ValueError(
+                f"{type(self).__name__}(fallback={self.fallback!r}): what stands in for a solution is 'answer', or None for nothing."
+            )
+
+    @property
+    def requires_solution(self) -> bool:
+        return self.fallback is None
+
+    def solution_of(self, material: Material) -> str | None:
+        if material.solution is None and self.fallback == "answer" and material.answer is not None:
+            answer = material.answer if "\\boxed" in material.answer else f"\\boxed{{{material.answer}}}"
+            return f"The final answer is {answer}."
+        return material.solution
+
+
+@dataclass(frozen=True, repr=False)
+class WithAttemptAndSolution(WithSolution):
+    """The problem, its reference solution, and the student's attempt, to be rewritten (TRD's self-distillation, arXiv:2606.08432)."""
+
+    template: str = "rewrite-reference"
+
+    needs_attempt: ClassVar[bool] = True

@@ -3,7 +3,7 @@
 A loss never masks, weights, reduces or chunks: the engine does that, once, for all (harness/engine/divergence.py).
 Shape suffixes: T tokens, V vocabulary, K entries compared (V without a support, k with one, k + 1 with a tail bucket).
 Sources: Agarwal et al., arXiv:2306.13649 (GKD: the divergences); arXiv:2606.08432 (position clip, temperature on both sides without a
-factor T²); Fu et al., arXiv:2603.25562 (teacher top-k); Zhao et al., arXiv:2601.18734 (vocabulary clip).
+factor T²); Fu et al., arXiv:2603.25562 (teacher top-k, sampled token as a policy gradient); Zhao et al., arXiv:2601.18734 (vocabulary clip).
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ if TYPE_CHECKING:  # reading the catalogue must not cost an import of torch
 class TokenScores:
     """What both models say at every token trained on: logits [T, V] each, and the token that the writer sampled, [T].
 
-    `teacher_TV` is None where nobody teaches.
+    `teacher_TV` is None where nobody teaches. Further columns are there for the losses that name them in `needs`:
+    `sampler_logprobs_T`, the log-probability under which the token was sampled, in nats, at temperature 1 without truncation.
     """
 
     student_TV: Tensor
     teacher_TV: Tensor | None
     token_ids_T: Tensor
+    sampler_logprobs_T: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.student_TV.ndim != 2:
@@ -159,6 +161,13 @@ class TopK:
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """Compare at the sampled token alone: one draw estimates the reverse KL (k1). Only as a policy gradient: see `Policy`."""
+
+    version: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
 class Clip:
     """An upper bound in nats. position: min(Σ_v f_v, max), no gradient where it binds (TRD). vocab: Σ_v min(f_v, max) (OPSD).
 
@@ -177,40 +186,101 @@ class Clip:
             raise ValueError(f"Clip(scope={self.scope!r}): say what is bounded, scope='position' or scope='vocab'.")
 
 
+@dataclass(frozen=True)
+class Policy:
+    """The gradient as a policy's: −ratio · advantage, where the advantage, detached, is log p_teacher − log p_student at the sampled token.
+
+    ratio = p_student / p_sampler; `ratio_clip` is PPO's ε: beyond 1 ± ε, in the direction that the advantage asks for, there is no
+    gradient. None: no clip. `bound` limits the advantage to ± nats. No credit flows from later tokens (γ = 0).
+    """
+
+    ratio_clip: float | None = None
+    bound: float | None = None
+
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        for name, value in (("ratio_clip", self.ratio_clip), ("bound", self.bound)):
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"Policy({name}={value}): give a finite number above 0, or None for no limit.")
+
+    def __call__(self, log_p_T: Tensor, teacher_log_p_T: Tensor, sampler_log_p_T: Tensor) -> Tensor:
+        """[T] log-probabilities of the sampled tokens to [T] values: k1 where student and sampler agree."""
+        advantage_T = teacher_log_p_T - log_p_T.detach()
+        if self.bound is not None:
+            advantage_T = advantage_T.clamp(-self.bound, self.bound)
+        ratio_T = (log_p_T - sampler_log_p_T).exp()
+        gain_T = ratio_T * advantage_T
+        if self.ratio_clip is not None:
+            gain_T = gain_T.minimum(ratio_T.clamp(1 - self.ratio_clip, 1 + self.ratio_clip) * advantage_T)
+        return -gain_T
+
+
 @dataclass(frozen=True, repr=False)
 class Loss:
     """A divergence between student and teacher: [T] in nats from scores. The teacher's side never receives a gradient.
 
-    `temperature` divides both sides' logits; the value is not multiplied by its square.
+    `temperature` divides both sides' logits, `teacher_temperature`, where said, the teacher's in its stead; the value is not multiplied by
+    a square. `route`: "direct", the derivative of the divergence itself, or `Policy`, that of an expectation over sampled tokens.
     """
 
     divergence: Divergence
-    support: TopK | None = None
+    support: TopK | Sampled | None = None
     clip: Clip | None = None
-    route: Literal["direct"] = "direct"
+    route: Literal["direct"] | Policy = "direct"
     temperature: float = 1.0
+    teacher_temperature: float | None = None
 
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.divergence, Divergence):
             raise ValueError(f"Loss(divergence={self.divergence!r}): give a value of a Divergence, for example ForwardKL().")
-        if not isinstance(self.support, TopK | None):
-            raise ValueError(f"Loss(support={self.support!r}): give a TopK value, for example TopK(32, tail='renorm'), or None for all.")
+        if not isinstance(self.support, TopK | Sampled | None):
+            raise ValueError(
+                f"Loss(support={self.support!r}): give a TopK value, for example TopK(32, tail='renorm'), Sampled(), or None for all."
+            )
         if not isinstance(self.clip, Clip | None):
             raise ValueError(f"Loss(clip={self.clip!r}): give a Clip value, for example Clip(0.1), or None.")
-        if self.route != "direct":
+        if self.route != "direct" and not isinstance(self.route, Policy):
             raise ValueError(
-                f"Loss(route={self.route!r}): the only route known now is 'direct', the derivative of the divergence itself. "
-                "Leave the route away."
+                f"Loss(route={self.route!r}): say 'direct', the derivative of the divergence itself, or Policy(), a policy gradient."
             )
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(f"Loss(temperature={self.temperature}): logits are divided by it. Give a number above 0; 1.0 changes nothing.")
+        if isinstance(self.support, Sampled) and self.route == "direct":
+            raise ValueError(
+                "Loss(support=Sampled(), route='direct'): derived directly, an estimate from the sampled token alone has the expected "
+                "gradient zero, whatever the teacher says. Say route=Policy(), or compare on more tokens."
+            )
+        if self.route != "direct" and not (
+            isinstance(self.support, Sampled) and isinstance(self.divergence, ReverseKL) and self.clip is None
+        ):
+            raise ValueError(
+                f"Loss(route={self.route!r}) is known for ReverseKL() at the sampled token: support=Sampled(), clip=None (bound the "
+                "advantage by Policy(bound=…)). A divergence over several tokens has its own derivative: route='direct'."
+            )
+        if self.route != "direct" and (self.temperature != 1.0 or self.teacher_temperature not in (None, 1.0)):
+            raise ValueError(
+                f"Loss(route={self.route!r}, temperature={self.temperature}): tokens are sampled, and their ratios taken, at temperature 1. "
+                "Leave the loss's temperatures at 1."
+            )
+        for name, value in (("temperature", self.temperature), ("teacher_temperature", self.teacher_temperature)):
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"Loss({name}={value}): logits are divided by it. Give a number above 0; 1.0 changes nothing.")
 
     def __repr__(self) -> str:
         """The divergence, and whatever differs from its default: what a leaderboard shows."""
         said = [f"{each.name}={getattr(self, each.name)!r}" for each in fields(self)[1:] if getattr(self, each.name) != each.default]
         return f"Loss({', '.join([repr(self.divergence), *said])})"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The columns of `TokenScores` that it reads beside the logits."""
+        return ("sampler_logprobs_T",) if isinstance(self.route, Policy) else ()
+
+    @property
+    def on_policy(self) -> bool:
+        """Whether it is an estimate that holds only for tokens drawn from the student's own whole distribution."""
+        return isinstance(self.support, Sampled)
 
     def at(self, progress: float) -> Loss:
         """The loss at a point of the run, 0 to 1. This one does not change."""
@@ -220,16 +290,22 @@ class Loss:
         if scores.teacher_TV is None:
             raise ValueError(f"{self!r} compares with a teacher, but there are no teacher scores. Let somebody teach, or use NLL().")
         student_TV = at_least_fp32(scores.student_TV) / self.temperature
-        teacher_TV = at_least_fp32(scores.teacher_TV).detach() / self.temperature
-        if self.support is None:
+        teacher_TV = at_least_fp32(scores.teacher_TV).detach() / (self.teacher_temperature or self.temperature)
+        if isinstance(self.route, Policy):
+            if scores.sampler_logprobs_T is None:
+                raise ValueError(f"{self!r} needs the log-probabilities under which the tokens were sampled (sampler_logprobs_T).")
+            log_p_T, teacher_log_p_T = (of_written(each, scores.token_ids_T) for each in (student_TV, teacher_TV))
+            return self.route(log_p_T, teacher_log_p_T, scores.sampler_logprobs_T.to(log_p_T.dtype))
+        top = self.support if isinstance(self.support, TopK) else None
+        if top is None:
             student_TK, teacher_TK = student_TV.log_softmax(-1), teacher_TV.log_softmax(-1)
         else:
-            student_TK, teacher_TK = self.support.log_probabilities(student_TV, teacher_TV)
+            student_TK, teacher_TK = top.log_probabilities(student_TV, teacher_TV)
         summands_TK = self.divergence.summands(student_TK, teacher_TK)
         if self.clip is not None and self.clip.scope == "vocab":
             return summands_TK.clamp(max=self.clip.max).sum(-1)
         values_T = summands_TK.sum(-1)
-        if self.support is None or self.support.tail != "drop":  # with a dropped tail the masses really differ
+        if top is None or top.tail != "drop":  # with a dropped tail the masses really differ
             values_T = values_T + self.divergence.surplus(student_TK.detach(), teacher_TK)
         return values_T if self.clip is None else values_T.clamp(max=self.clip.max)
 
@@ -239,14 +315,20 @@ class NLL:
     """−log p_student(y_t): supervision by the sampled token alone. [T], in nats; the teacher's scores are not looked at."""
 
     version: ClassVar[int] = 1
+    needs: ClassVar[tuple[str, ...]] = ()
+    on_policy: ClassVar[bool] = False
 
     def at(self, progress: float) -> NLL:
         """The loss at a point of the run, 0 to 1. This one does not change."""
         return self
 
     def __call__(self, scores: TokenScores) -> Tensor:
-        log_p_TV = at_least_fp32(scores.student_TV).log_softmax(-1)
-        return -log_p_TV.gather(-1, scores.token_ids_T[:, None])[:, 0]
+        return -of_written(at_least_fp32(scores.student_TV), scores.token_ids_T)
+
+
+def of_written(logits_TV: Tensor, token_ids_T: Tensor) -> Tensor:
+    """[T]: the log-probability of the token that was written."""
+    return logits_TV.log_softmax(-1).gather(-1, token_ids_T[:, None])[:, 0]
 
 
 def at_least_fp32(logits_TV: Tensor) -> Tensor:

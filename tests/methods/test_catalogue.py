@@ -11,19 +11,22 @@ import pytest
 
 import methods
 from methods import METHODS, Method
-from methods.parts.contexts import Plain, WithAttempt, WithSolution
-from methods.parts.losses import JSD, NLL, Clip, ForwardKL, Loss, ReverseKL, TopK
+from methods.parts.contexts import Plain, WithAttempt, WithAttemptAndSolution, WithSolution
+from methods.parts.losses import JSD, NLL, Clip, ForwardKL, Loss, Policy, ReverseKL, Sampled, TopK
 from methods.parts.teachers import Frozen, Nobody, Pair
 from methods.parts.writers import Student, Teacher
 
 ROOT = Path(methods.__file__).parent
 
-ANSWERS = {  # METHODS.md 1.9 to 1.13 and 6.4; DESIGN.md 2
+ANSWERS = {  # as the papers and their released code have them
     "forward_kl": (Student(), Pair(), Plain(), Loss(ForwardKL()), False),
     "forward_kl_clip": (Student(), Pair(), Plain(), Loss(ForwardKL(), clip=Clip(0.1, "position")), False),
     "reverse_kl": (Student(), Pair(), Plain(), Loss(ReverseKL()), False),
     "reverse_kl_topk": (Student(), Pair(), Plain(), Loss(ReverseKL(), TopK(32, "teacher", tail="renorm")), False),
     "trd": (Teacher(), Pair(), WithAttempt(), Loss(ForwardKL()), False),
+    "trd_self": (Teacher(), Frozen(), WithAttemptAndSolution(), Loss(ForwardKL()), False),
+    "opd_sampled": (Student(), Pair(), Plain(), Loss(ReverseKL(), Sampled(), route=Policy(ratio_clip=0.2)), False),
+    "revisiting": (Student(top_p=0.9), Pair(), Plain(), Loss(ReverseKL(), TopK(32, "teacher", tail="renorm")), False),
     "opsd": (Student(), Frozen(), WithSolution(), Loss(JSD(0.5), temperature=1.1), False),
     "sft_teacher": (Teacher(), Nobody(), Plain(), NLL(), True),
     "placebo": (Student(), Nobody(), Plain(), NLL(), True),

@@ -1,4 +1,4 @@
-"""The losses as algebra, in float64 on bare logits: METHODS.md 7.4 and PITFALLS.md section 2. Equality with plain
+"""The losses as algebra, in float64 on bare logits: conformance (numbered 7_4_…, as in test_conformance.py) and guards. Equality with plain
 references, value and gradient, is tested through the engine: tests/harness/engine/test_divergence.py."""
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def test_7_4_12_position_clip_stops_the_gradient_where_it_binds_and_nowhere_else
 
 
 def test_7_4_12_the_vocabulary_clip_can_go_negative():
-    """At 0.05 in 29.5 % of 200 draws of 12 entries, by METHODS.md 7.4: it clips summands, not the sum."""
+    """At 0.05 in three draws of ten, of 12 entries: it clips summands, not the sum."""
     clipped_T = values(Loss(ForwardKL(), clip=Clip(0.05, "vocab")), logits(0, tokens=2000), logits(1, tokens=2000))
     assert 0.2 < (clipped_T < 0).double().mean() < 0.4
 
@@ -215,7 +215,7 @@ def test_O9_another_teacher_gives_another_gradient():
             first, second = (gradient(Loss(divergence, support), logits(0), logits(seed)) for seed in (1, 2))
             assert (first - second).abs().max() > 1e-2
     for route in ("policy", "sampled", None):
-        with pytest.raises(ValueError, match="only route known now is 'direct'"):
+        with pytest.raises(ValueError, match="say 'direct'"):
             Loss(ReverseKL(), route=route)
 
 

@@ -1,7 +1,8 @@
-"""One optimizer step against autograd through the whole model, and the guards of PITFALLS.md 2 that live in the engine."""
+"""One optimizer step against autograd through the whole model, and the guards against known faults that live in the engine (tests/harness/test_guards.py has their letters)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from harness.engine.distill import Objective, Reader, backward
 from harness.records import Trajectory
 from methods import METHODS
 from methods.method import Term
-from methods.parts.losses import JSD, NLL, ForwardKL, Loss, ReverseKL, TokenScores, TopK
+from methods.parts.losses import JSD, NLL, ForwardKL, Loss, Policy, ReverseKL, Sampled, TokenScores, TopK
 from methods.parts.teachers import Nobody
 
 VOCABULARY = 384
@@ -20,17 +21,19 @@ LOSSES = {
     "forward_kl": Loss(ForwardKL()),
     "reverse_topk": Loss(ReverseKL(), support=TopK(5, of="teacher", tail="renorm")),
     "jsd_bucket": Loss(JSD(0.4), support=TopK(7, of="student", tail="bucket"), temperature=1.3),
+    "policy": Loss(ReverseKL(), support=Sampled(), route=Policy(ratio_clip=0.2, bound=0.3)),
     "nll": NLL(),
 }
 
 
-def trajectory(seed, prompt=5, response=4, weight=1.0, term="main", teacher_prompt=None, problem=None):
+def trajectory(seed, prompt=5, response=4, weight=1.0, term="main", teacher_prompt=None, problem=None, token_weights=()):
     """Random ids; `teacher_prompt` of another length than the student's."""
     draw = torch.Generator().manual_seed(seed)
     ids = lambda n: tuple(torch.randint(3, VOCABULARY, (n,), generator=draw).tolist())  # noqa: E731
-    return Trajectory(
-        problem or f"p{seed}", 0, term, ids(prompt), ids(prompt + 2 if teacher_prompt is None else teacher_prompt), ids(response), weight
-    )
+    prompts = ids(prompt), ids(prompt + 2 if teacher_prompt is None else teacher_prompt)
+    written = ids(response)
+    sampled = tuple((-6 + 0.1 * torch.randn(response, generator=draw)).tolist())
+    return Trajectory(problem or f"p{seed}", 0, term, *prompts, written, weight, token_weights, sampled)
 
 
 BATCH = [
@@ -54,7 +57,7 @@ def gradient(model):
 
 def step(model, objective_, batch=BATCH, pad=0, tokens=16384, at=0.5):
     model.zero_grad(set_to_none=True)
-    seen = backward(objective_, Reader(model, VOCABULARY), batch, at, pad, tokens)
+    seen = backward(objective_, Reader(model, VOCABULARY), batch, at, pad, tokens).figures
     return seen, gradient(model)
 
 
@@ -73,9 +76,11 @@ def plain_loss(loss, student, teacher, batch, term="main"):
         if teacher is not None:
             with torch.no_grad():
                 theirs = logits(teacher, t.teacher_prompt_ids)
-        values = loss(TokenScores(logits(student, t.student_prompt_ids), theirs, torch.tensor(t.response_ids)))
+        sampled = torch.tensor(t.sampler_logprobs)
+        values = loss(TokenScores(logits(student, t.student_prompt_ids), theirs, torch.tensor(t.response_ids), sampled))
         assert values.shape == (count,)
-        total, weights = total + t.weight * values.sum(), weights + t.weight * count
+        each = t.weight * torch.tensor(t.token_weights or (1.0,) * count, dtype=torch.float64)
+        total, weights = total + (each * values).sum(), weights + each.sum()
     return total / weights
 
 
@@ -278,8 +283,7 @@ def test_A2_every_completion_token_is_trained_whatever_the_prompts():
     assert int((hidden_BLD.grad.abs().sum(-1) > 0).sum()) == sum(len(t.response_ids) for t in batch)
 
 
-def test_the_teacher_gets_no_gradient_and_keeps_its_bytes(tiny_model):
-    """METHODS.md 7.4, 16."""
+def test_7_4_16_the_teacher_gets_no_gradient_and_keeps_its_bytes(tiny_model):
     student, teacher = tiny_model(), tiny_model(seed=1)
     before = {name: p.detach().clone() for name, p in teacher.named_parameters()}
     assert all(p.requires_grad for p in teacher.parameters())
@@ -292,16 +296,16 @@ def test_the_teacher_gets_no_gradient_and_keeps_its_bytes(tiny_model):
     assert all(not torch.equal(p, start[name]) for name, p in student.named_parameters())
 
 
-def test_trd_that_rewrites_nothing_is_forward_kl(tiny_model):
-    """METHODS.md 7.4, 1: bitwise."""
+def test_7_4_1_trd_that_rewrites_nothing_is_forward_kl(tiny_model):
+    """Bitwise."""
     student, teacher = tiny_model(), tiny_model(seed=1)
     trd, forward = (step(student, Objective(METHODS[n].terms, {"main": Reader(teacher, VOCABULARY)})) for n in ("trd", "forward_kl"))
     assert trd[0] == forward[0]
     assert_same(trd[1], forward[1], **EXACT)
 
 
-def test_opsd_without_anything_more_to_read_teaches_nothing(tiny_model):
-    """METHODS.md 7.4, 4: same weights, same prompt."""
+def test_7_4_4_opsd_without_anything_more_to_read_teaches_nothing(tiny_model):
+    """Same weights, same prompt."""
     student, teacher = tiny_model(dtype=torch.float64), tiny_model(dtype=torch.float64)
     batch = [trajectory(i, 3 + i, 5, teacher_prompt=0) for i in range(3)]
     batch = [Trajectory(t.problem_id, 0, "main", t.student_prompt_ids, t.student_prompt_ids, t.response_ids) for t in batch]
@@ -335,7 +339,7 @@ def test_V1_padding_rows_of_the_students_head_get_no_gradient(tiny_model):
 def test_diagnostics_are_means_over_trained_tokens(pair64):
     student, teacher = pair64
     seen, _ = step(student, objective(LOSSES["nll"], teacher), tokens=30)
-    sums = dict.fromkeys(("student_logprob", "teacher_logprob", "student_entropy", "kl_to_teacher"), 0.0)
+    sums = dict.fromkeys(("student_logprob", "teacher_logprob", "student_entropy", "kl_reverse"), 0.0)
     count = 0
     for t in (t for t in BATCH if t.weight):
         n = len(t.response_ids)
@@ -348,7 +352,51 @@ def test_diagnostics_are_means_over_trained_tokens(pair64):
         sums["student_logprob"] += p[at].sum().item()
         sums["teacher_logprob"] += q[at].sum().item()
         sums["student_entropy"] -= (p.exp() * p).sum().item()
-        sums["kl_to_teacher"] += (p.exp() * (p - q)).sum().item()
+        sums["kl_reverse"] += (p.exp() * (p - q)).sum().item()
         count += n
     for name, total in sums.items():
         assert seen[name] == pytest.approx(total / count, rel=1e-8)
+
+
+def test_token_weights_weigh_their_tokens_and_the_denominator(pair64):
+    student, teacher = pair64
+    masked = [
+        trajectory(0, 5, 4, token_weights=(1.0, 0.0, 0.5, 1.0)),
+        trajectory(1, 11, 9, weight=0.3, token_weights=(0.0,) * 8 + (2.0,)),
+        trajectory(2, 2, 3),
+        trajectory(3, 2, 2, token_weights=(0.0, 0.0)),
+    ]
+    seen, ours = step(student, objective(LOSSES["forward_kl"], teacher), masked, tokens=20)
+    student.zero_grad(set_to_none=True)
+    value = plain_loss(LOSSES["forward_kl"], student, teacher, masked)
+    value.backward()
+    assert seen["loss"] == pytest.approx(value.item(), rel=1e-9)
+    assert_same(ours, gradient(student), **CLOSE)
+
+
+def test_sums_of_each_trajectory_are_its_own(pair64):
+    student, teacher = pair64
+    seen = backward(objective(LOSSES["forward_kl"], teacher), Reader(student, VOCABULARY), BATCH, 0.5, 0, 40)
+    rows = {row["problem_id"]: row for row in seen.trajectories}
+    kept = [t for t in BATCH if t.weight]
+    assert rows.keys() == {t.problem_id for t in kept}
+    for t in kept:
+        row, n = rows[t.problem_id], len(t.response_ids)
+        with torch.no_grad():
+            p, q = (
+                model(torch.tensor([prompt + t.response_ids])).logits[0, -n - 1 : -1, :VOCABULARY].log_softmax(-1)
+                for model, prompt in ((student, t.student_prompt_ids), (teacher, t.teacher_prompt_ids))
+            )
+        written = p[torch.arange(n), torch.tensor(t.response_ids)]
+        assert row["tokens"] == n
+        assert row["student_logprob"] == pytest.approx(written.sum().item(), rel=1e-9)
+        assert row["kl_forward"] == pytest.approx((q.exp() * (q - p)).sum().item(), rel=1e-8)
+        assert row["loss"] == pytest.approx(row["kl_forward"], rel=1e-8)
+        assert row["sampler_gap"] == pytest.approx((written - torch.tensor(t.sampler_logprobs)).abs().sum().item(), rel=1e-6)
+
+
+def test_A5_a_sampler_that_said_nothing_is_not_a_number(pair64):
+    student, teacher = pair64
+    mute = [replace(trajectory(0), sampler_logprobs=()), trajectory(1)]
+    rows = backward(objective(LOSSES["forward_kl"], teacher), Reader(student, VOCABULARY), mute, 0.5, 0).trajectories
+    assert [row["sampler_gap"] != row["sampler_gap"] for row in sorted(rows, key=lambda row: row["problem_id"])] == [True, False]

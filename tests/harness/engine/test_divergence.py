@@ -1,4 +1,4 @@
-"""The loss head against plain references that share no line with it, its guards (rows of PITFALLS.md 2), and its peak memory."""
+"""The loss head against plain references that share no line with it, its guards (letters: tests/harness/test_guards.py), and its peak memory."""
 
 from __future__ import annotations
 

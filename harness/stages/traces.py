@@ -1,0 +1,57 @@
+"""What a training run leaves beside its weights: a log by update, sums by trajectory, what later rounds wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.answers import decode
+from harness.rounds import Round
+from harness.store import Store, write_atomically
+
+
+def keep_update(work: Path, update: int, round_: int, rows: list[dict[str, Any]]) -> None:
+    """An update's sums by trajectory; an update that is made again after a kill writes the same file again."""
+    if rows:
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pylist([{"update": update, "round": round_, **row} for row in rows]), sink)
+        folder = work / "updates"
+        folder.mkdir(exist_ok=True)
+        write_atomically(folder / f"{update:09d}.parquet", sink.getvalue().to_pybytes())
+
+
+def keep_rollouts(work: Path, journal: Store, round_: Round) -> None:
+    """What a later round wrote, by round, number of the term, who, and first sample."""
+    for number, (name, data) in enumerate(round_.params["terms"].items()):
+        for who, addresses in round_.write(name, decode(data))[1].items():
+            for start, address in addresses.items():
+                target = work / "rounds" / f"{round_.number:06d}-{number}-{who}-{start}.parquet"
+                if not target.exists():
+                    target.parent.mkdir(exist_ok=True)
+                    link_or_copy(journal.payload(address) / "rollouts.parquet", target)
+
+
+def leave(work: Path, out: Path, log: list[dict[str, Any]], spent: dict[str, float]) -> None:
+    """log.parquet, spent.json, trajectories.parquet and rounds/ in the step's payload."""
+    columns = {key: [entry.get(key) for entry in log] for key in dict.fromkeys(key for entry in log for key in entry)}
+    pq.write_table(pa.table(columns), out / "log.parquet")
+    (out / "spent.json").write_text(json.dumps(spent, sort_keys=True))
+    updates = [path for path in sorted((work / "updates").glob("*.parquet")) if int(path.stem) <= spent["updates"]]
+    whole = pa.concat_tables([pq.read_table(path) for path in updates], promote_options="default")
+    pq.write_table(whole, out / "trajectories.parquet", compression="zstd")
+    if (work / "rounds").exists():
+        shutil.copytree(work / "rounds", out / "rounds", copy_function=link_or_copy)
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """One file under two names, where the file system can; else a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
