@@ -16,6 +16,13 @@ from harness.records import Fault, Sampling
 FOLDER = Path(harness.__file__).parent.parent / "suites"
 DOMAINS = ("math", "code")
 SOURCES = ("made", "hub", "file")
+FIELDS = ("id", "prompt", "answer", "tests", "solution")
+BRANCHES = ("main", "master", "head", "latest", "dev", "develop")
+UNPINNED = "unpinned"
+
+READ = ("hub", "file", "fields", "domain", "date", "prompt", "only", "count")  # what any source of rows may say
+INLINE = (*READ, "name")
+ENTRY = ("made", *READ, "about", "licence", "local")
 
 
 class Unknown(KeyError):
@@ -25,15 +32,33 @@ class Unknown(KeyError):
         return str(self.args[0])
 
 
+class Misread(ValueError):
+    """What is wrong with a source of problems; `path` leads from its mapping to the place."""
+
+    def __init__(self, text: str, *path: str, at_key: bool = False) -> None:
+        super().__init__(text)
+        self.path, self.at_key = path, at_key
+
+
 @dataclass(frozen=True)
 class ProblemSet:
-    """One entry, or a source written out in a suite. `entry` is what was written; `count` None where only loading tells."""
+    """One entry, or a source written out in a suite. `entry` is what was written.
+
+    `count` is how many problems it holds, None where only loading tells; `about` an estimate that decides nothing.
+    """
 
     name: str
     entry: dict[str, Any]
     domain: str | None = None
     solution: bool = True
     count: int | None = None
+    about: int | None = None
+
+    @property
+    def unpinned(self) -> str | None:
+        """`owner/name@unpinned` where the data set of the hub has no revision yet."""
+        hub = self.entry.get("hub")
+        return f"{hub['id']}@{UNPINNED}" if isinstance(hub, dict) and hub.get("revision") == UNPINNED else None
 
 
 @dataclass(frozen=True)
@@ -71,23 +96,58 @@ def entry_of(kind: str, name: str) -> dict[str, Any]:
 
 
 def problem_set(name: str) -> ProblemSet:
-    """The entry of that name. Raises Unknown with what there is."""
+    """The entry of that name. Raises Unknown with what there is, and Fault for an entry that is not one."""
     entry = entry_of("problems", name)
-    sources = [key for key in SOURCES if key in entry]
-    if len(sources) != 1:
-        raise Fault(document("problems").fault((name,), f"expected exactly one source: {', '.join(SOURCES)}.", at_key=True))
+    try:
+        check_entry(entry)
+    except Misread as fault:
+        raise Fault(document("problems").fault((name, *fault.path), str(fault), at_key=fault.at_key or not fault.path)) from None
     if isinstance(entry.get("file"), str):  # beside the catalogue, unless it says a whole path
         entry = {**entry, "file": str(FOLDER / entry["file"])}
     return describe(name, entry)
 
 
+def local_form(name: str) -> dict[str, Any] | None:
+    """The entry as a source written out, for its rows as a local file: `file` is a base name. None where it has no such form."""
+    entry = problem_set(name).entry
+    if "local" not in entry:
+        return None
+    kept = {key: entry[key] for key in ("domain", "date", "prompt", "only", "count") if key in entry}
+    return {"name": name, **kept, **entry["local"]}
+
+
+def check_entry(entry: dict[str, Any]) -> None:
+    """Raises Misread for an entry of the catalogue that cannot be meant."""
+    refuse_unknown(entry, ENTRY, "a problem set")
+    sources = [key for key in SOURCES if key in entry]
+    if len(sources) != 1:
+        raise Misread(f"expected exactly one source: {', '.join(SOURCES)}.")
+    if "made" in entry:
+        if not isinstance(entry["made"], dict):
+            raise Misread("expected the arguments of a generator: {kind: chain, count: 64, …}.", "made")
+        check_domain(entry)
+        return
+    if "hub" in entry:
+        hub_name(entry["hub"])
+    check_rows(entry)
+    if "count" in entry and "about" in entry:
+        raise Misread("count is exact and about is a guess. Keep one.", "about", at_key=True)
+    check_number(entry, "about")
+    local = entry.get("local")
+    if local is not None:
+        if not (isinstance(local, dict) and {"file", "fields"} <= local.keys() <= {"file", "fields", "count"}):
+            raise Misread("expected {file: name.jsonl, fields: {prompt: problem, answer: answer}}, and count where it differs.", "local")
+        if not isinstance(local["file"], str) or Path(local["file"]).name != local["file"]:
+            raise Misread("a base name; where the file lies is said when it is used.", "local", "file")
+        check_fields(local["fields"], "local", "fields")
+
+
 def describe(name: str, entry: dict[str, Any]) -> ProblemSet:
     fields = entry.get("fields")
-    by_fields = "solution" in fields if isinstance(fields, dict) else True
     made = entry.get("made")
-    counts = [entry.get("count"), *([made.get("count"), made.get("problems")] if isinstance(made, dict) else [])]
-    count = next((each for each in counts if isinstance(each, int)), None)
-    return ProblemSet(name, entry, entry.get("domain"), bool(entry.get("solution", by_fields)), count)
+    count = made.get("count") if isinstance(made, dict) else entry.get("count")
+    solution = "solution" in fields if isinstance(fields, dict) else True
+    return ProblemSet(name, entry, entry.get("domain"), solution, count, entry.get("about"))
 
 
 def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = ".") -> ProblemSet:
@@ -95,53 +155,88 @@ def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = "
 
     A path is looked for beside the suite first, then from here; the entry comes back with the path that was found.
     """
-    known = {"file", "hub", "fields", "domain", "date", "name", "prompt"}
-    for key in entry:
-        if key not in known:
-            raise ValueError(f"a source written out has no {key!r}.{did_you_mean(key, known)}")
+    refuse_unknown(entry, INLINE, "a source written out")
     if "hub" in entry:
         stem = hub_name(entry["hub"])
         if "file" in entry:
-            raise ValueError("a source is a file or a data set of the hub, not both. Keep one.")
+            raise Misread("a source is a file or a data set of the hub, not both. Keep one.")
     else:
         file = entry.get("file")
         if not isinstance(file, str):
-            raise ValueError(
+            raise Misread(
                 "a source written out says its file: {file: problems.jsonl, fields: {prompt: problem, answer: answer}, domain: math}."
             )
         found = find_path(file, folder)
         if found is None or not found.is_file():
-            raise ValueError(
+            raise Misread(
                 f"there is no file {file!r}, neither beside the suite nor from here.{near_files(file, folder)} Put it there, or correct the path."
             )
         stem, entry = found.stem, {**entry, "file": str(found)}
-    if "{problem}" not in entry.get("prompt", "{problem}"):
-        raise ValueError("prompt: the template has no place for the question. Write {problem} where it goes.")
-    fields = entry.get("fields")
-    if not isinstance(fields, dict) or not all(isinstance(each, str) for each in fields.values()):
-        raise ValueError("fields: expected a mapping from our names to the file's: {prompt: problem, answer: answer}.")
-    for key in fields:
-        if key not in ("id", "prompt", "answer", "tests", "solution"):
-            raise ValueError(f"fields: a problem has no {key!r}.{did_you_mean(key, ('id', 'prompt', 'answer', 'tests', 'solution'))}")
-    if "prompt" not in fields or not {"answer", "tests"} & fields.keys():
-        raise ValueError("fields: a problem needs its prompt, and its answer or tests. Say which columns hold them.")
-    domain = entry.get("domain")
-    if domain not in DOMAINS:
-        raise ValueError(f"domain: expected one of {', '.join(DOMAINS)}; it decides how answers are graded.")
+    check_rows(entry)
     name = entry.get("name", stem)
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
-        raise ValueError(f"name: {name!r} will be part of file names. Use letters, digits, dots, dashes and underscores.")
+        raise Misread(f"name: {name!r} will be part of file names. Use letters, digits, dots, dashes and underscores.", "name")
     return describe(name, entry)
 
 
+# What any source of rows must say. Each raises Misread.
+
+
+def refuse_unknown(entry: dict[str, Any], known: tuple[str, ...], what: str) -> None:
+    for key in entry:
+        if key not in known:
+            raise Misread(f"{what} has no {key!r}.{did_you_mean(key, known)}", key, at_key=True)
+
+
+def check_rows(entry: dict[str, Any]) -> None:
+    if "{problem}" not in str(entry.get("prompt", "{problem}")):
+        raise Misread("prompt: the template has no place for the question. Write {problem} where it goes.", "prompt")
+    check_fields(entry.get("fields"), "fields")
+    check_domain(entry)
+    check_number(entry, "count")
+    only = entry.get("only", {"": [""]})
+    if not (isinstance(only, dict) and only and all(isinstance(values, list) and values for values in only.values())):
+        raise Misread("only: expected columns and the values of the rows to keep: {answer_type: [number, set]}.", "only")
+
+
+def check_fields(fields: Any, *path: str) -> None:
+    if not isinstance(fields, dict) or not all(isinstance(each, str) for each in fields.values()):
+        raise Misread("fields: expected a mapping from our names to the file's: {prompt: problem, answer: answer}.", *path)
+    for key in fields:
+        if key not in FIELDS:
+            raise Misread(f"fields: a problem has no {key!r}.{did_you_mean(key, FIELDS)}", *path, key, at_key=True)
+    if "prompt" not in fields or not {"answer", "tests"} & fields.keys():
+        raise Misread("fields: a problem needs its prompt, and its answer or tests. Say which columns hold them.", *path)
+
+
+def check_domain(entry: dict[str, Any]) -> None:
+    if entry.get("domain") not in DOMAINS:
+        raise Misread(f"domain: expected one of {', '.join(DOMAINS)}; it decides how answers are graded.", "domain")
+
+
+def check_number(entry: dict[str, Any], key: str) -> None:
+    number = entry.get(key, 1)
+    if type(number) is not int or number < 1:
+        raise Misread(f"{key}: expected how many problems there are, a whole number above 0.", key)
+
+
 def hub_name(hub: object) -> str:
-    """The last part of a data set's id, once id and revision are there. Raises ValueError."""
+    """The last part of a data set's id, once id and revision are there. Raises Misread."""
     if not isinstance(hub, dict) or not {"id", "revision"} <= hub.keys() <= {"id", "revision", "split", "config"}:
-        raise ValueError(
-            "hub: expected {id: owner/name, revision: <commit>, split: test}; a data set carries its revision, or it may be another tomorrow."
+        raise Misread(
+            "hub: expected {id: owner/name, revision: <commit>, split: test}; a data set carries its revision, or it may be another tomorrow.",
+            "hub",
         )
-    if not all(isinstance(value, str) for value in hub.values()):
-        raise ValueError("hub: id, revision, split and config are text.")
+    for key, value in hub.items():
+        if not isinstance(value, str):
+            raise Misread("hub: id, revision, split and config are text.", "hub", key)
+    if hub["revision"].casefold() in BRANCHES:
+        raise Misread(
+            f"hub: {hub['revision']} is a branch, and branches move. Write the commit, or {UNPINNED}: `plan` takes that, `run` does not "
+            "until `harness lock` has looked it up.",
+            "hub",
+            "revision",
+        )
     return hub["id"].rpartition("/")[2]
 
 

@@ -14,6 +14,7 @@ from harness.records import Fault
 COMMANDS = {
     "run": ("harness.commands.run", "plan, carry out, write results, render the leaderboard"),
     "plan": ("harness.commands.plan", "the steps of a suite: done or to do, and why; what is shared"),
+    "lock": ("harness.commands.lock", "look up every unpinned revision on the hub, and write it where it is spelled"),
     "report": ("harness.commands.report", "render tables and pages from results"),
     "methods": ("harness.commands.methods", "the catalogue of methods, or one entry"),
     "show": ("harness.commands.show", "one step: its record, its inputs, a sample of its content"),

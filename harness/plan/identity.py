@@ -21,7 +21,7 @@ def folder_hash(folder: Path) -> str:
 
 def source_identity(found: catalogue.ProblemSet) -> tuple[dict[str, Any], dict[str, str]]:
     """What decides which problems these are, and where a local file lies. A file's bytes are its identity, its path is not."""
-    entry = {key: value for key, value in found.entry.items() if key not in ("date", "name", "file")}
+    entry = {key: value for key, value in found.entry.items() if key not in ("date", "name", "file", "about", "licence", "local")}
     if "file" not in found.entry:
         return {"name": found.name, **entry}, {}
     path = Path(found.entry["file"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -33,6 +35,8 @@ class Suite:
     evaluate: tuple[EvalGroup, ...]
     report: Report
     deviations: tuple[str, ...] = ()
+    sets: Mapping[str, catalogue.ProblemSet] = field(default_factory=dict)  # that stand for those named; key of the source → set
+    lots: bool = False  # whether verdicts are drawn by lot
 
     @property
     def name(self) -> str:
@@ -40,13 +44,19 @@ class Suite:
 
     @property
     def unpinned(self) -> tuple[str, ...]:
-        """Models spelled `@unpinned`: `plan` accepts them, `run` does not."""
-        models = [model for pair in self.pairs.values() for model in (pair.student, pair.teacher) if model]
-        return tuple(dict.fromkeys(model for model in models if model.endswith("@unpinned")))
+        """Models and data sets spelled `unpinned`, as name@unpinned: `plan` accepts them, `run` does not."""
+        models = [model for pair in self.pairs.values() for model in (pair.student, pair.teacher) if model and model.endswith("@unpinned")]
+        sources = [self.train.problems.set, *(benchmark for group in self.evaluate for benchmark in group.benchmarks)]
+        data = [unpinned for source in sources if (unpinned := self.problem_set(source).unpinned)]
+        return tuple(dict.fromkeys([*models, *data]))
 
     def problem_set(self, source: str | dict[str, Any]) -> catalogue.ProblemSet:
         """The problem set that a `set:` or an entry of `benchmarks:` names or writes out."""
-        return checks.problem_set(source, os.path.dirname(self.path))
+        return self.sets.get(self.source_key(source)) or checks.problem_set(source, os.path.dirname(self.path))
+
+    @staticmethod
+    def source_key(source: str | dict[str, Any]) -> str:
+        return json.dumps(source, sort_keys=True)
 
     def exam_sampling(self, group: EvalGroup, benchmark: str | dict[str, Any]) -> SamplingSpec:
         """How this exam is sat: the group's own sampling, or its protocol's for the exam's domain."""

@@ -26,17 +26,51 @@ csv.field_size_limit(2**30)  # test cases can be long
 
 def run(job: Job) -> dict:
     source, take = job.params["source"], job.params["take"]
-    problems = taken(load(source, job.step.local), take)
+    loaded = load(source, job.step.local)
+    whole = without_repeats(loaded, source["name"])
+    check(whole, source)
+    problems = taken(whole, take)
+    data = to_bytes(Problem, problems)
+    write_atomically(job.out / "problems.parquet", data)
+    return {
+        "problems": len(problems),
+        "content": hashlib.sha256(data).hexdigest(),
+        "duplicates": len(loaded) - len(whole),
+        "without_answer": sum(p.answer is None and p.tests is None for p in problems),
+        "without_solution": sum(p.solution is None for p in problems),
+    }
+
+
+def without_repeats(problems: list[Problem], name: str) -> list[Problem]:
+    """A problem without an id of its own is known by its text: where that stands again, the first is kept."""
+    seen: set[str] = set()
+    found = []
+    for problem in problems:
+        if problem.id not in seen or problem.id != id_of(name, problem.prompt):
+            found.append(problem)
+        seen.add(problem.id)
+    return found
+
+
+def check(problems: list[Problem], source: dict[str, Any]) -> None:
+    """Raises Fault where these cannot be the problems that were meant."""
+    name = source["name"]
     if not problems:
-        raise Fault(f"{source['name']}: no problem is left. Look at its source and its `fields`.")
+        raise Fault(f"{name}: no problem is left. Look at its source, its `fields` and, where there is one, its `only`.")
     twice = [i for i, count in Counter(p.id for p in problems).items() if count > 1]
     if twice:
         raise Fault(
-            f"{source['name']}: {len(twice)} ids stand more than once, {twice[0]!r} first. Ids tell problems apart; map `fields: {{id: …}}` to a unique column."
+            f"{name}: {len(twice)} ids stand more than once, {twice[0]!r} first. Ids tell problems apart; map `fields: {{id: …}}` to a unique column."
         )
-    data = to_bytes(Problem, problems)
-    write_atomically(job.out / "problems.parquet", data)
-    return {"problems": len(problems), "content": hashlib.sha256(data).hexdigest()}
+    if all(p.answer is None and p.tests is None for p in problems):
+        raise Fault(
+            f"{name}: none of its {len(problems)} problems has an answer or tests. Map `fields: {{answer: …}}` to the column that holds them."
+        )
+    if source.get("count") not in (None, len(problems)):
+        raise Fault(
+            f"{name}: {len(problems)} problems, but its `count` says {source['count']}. Another source was meant, or another revision; "
+            "look at what was loaded before you correct the count."
+        )
 
 
 def taken(problems: list[Problem], take: int | str) -> list[Problem]:
@@ -151,9 +185,13 @@ def from_hub(source: dict[str, Any]) -> list[Problem]:
 
 
 def mapped(rows: Iterable[dict[str, Any]], source: dict[str, Any], place: str) -> list[Problem]:
+    """The rows as problems; those that `only` names, where it does. Blank text is no value."""
     fields = source.get("fields") or {}
+    only = {column: [str(value) for value in values] for column, values in (source.get("only") or {}).items()}
     found = []
     for number, row in enumerate(rows):
+        if only and not wanted(row, only, f"{place}: row {number}"):
+            continue
         values = {}
         for ours, theirs in fields.items():
             if theirs not in row:
@@ -163,9 +201,21 @@ def mapped(rows: Iterable[dict[str, Any]], source: dict[str, Any], place: str) -
             raise Fault(f"{place}: row {number} has an empty prompt ({fields['prompt']!r}).")
         if source.get("prompt"):
             values["prompt"] = source["prompt"].replace("{problem}", values["prompt"])
-        identity = values.pop("id", None) or f"{source['name']}-{hashlib.sha256(values['prompt'].encode()).hexdigest()[:10]}"
+        identity = values.pop("id", None) or id_of(source["name"], values["prompt"])
         found.append(Problem(id=identity, domain=source.get("domain", "math"), source=source["name"], **values))
     return found
+
+
+def wanted(row: dict[str, Any], only: dict[str, list[str]], place: str) -> bool:
+    for column in only:
+        if column not in row:
+            raise Fault(f"{place} has no column {column!r}, by which `only` chooses. It has: {', '.join(row)}.")
+    return all(str(row[column]) in values for column, values in only.items())
+
+
+def id_of(name: str, prompt: str) -> str:
+    """The id of a problem that has none of its own."""
+    return f"{name}-{hashlib.sha256(prompt.encode()).hexdigest()[:10]}"
 
 
 def as_text(value: Any, ours: str, place: str) -> str | None:
@@ -173,4 +223,4 @@ def as_text(value: Any, ours: str, place: str) -> str | None:
         if ours == "tests":
             return json.dumps(value)
         raise Fault(f"{place} holds a {type(value).__name__}, but {ours!r} is text. Map it to a column of text.")
-    return None if value is None else str(value)
+    return None if value is None or not str(value).strip() else str(value)

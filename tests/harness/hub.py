@@ -1,7 +1,7 @@
 """A stand-in for the Hugging Face hub on 127.0.0.1: the endpoints that its own libraries call to read a repository.
 
 Nothing of it is copied from theirs; `seen` is what was asked for. Like the hub, it answers an unknown file, revision or
-repository with 404 and a header that says which of the three it was.
+repository with 404 and a header that says which of the three it was, and a gated one with 403.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.repos: dict[tuple[str, str], dict[str, Files]] = {}
+        self.gated: set[str] = set()  # names of repositories whose terms nobody accepted
         self.seen: list[str] = []  # "GET /path"
         handler = type("Handler", (Answers,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -48,6 +49,8 @@ class Hub:
         commits = self.repos.get((kind, name))
         if commits is None:
             raise KeyError("RepoNotFound")
+        if name in self.gated:
+            raise KeyError("GatedRepo")
         commit = list(commits)[-1] if revision in (None, "main") else revision
         if commit not in commits:
             raise KeyError("RevisionNotFound")
@@ -125,7 +128,10 @@ class Answers(BaseHTTPRequestHandler):
         self.answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
     def missing(self, what: str, more: dict[str, str] | None = None) -> None:
-        self.answer(404, json.dumps({"error": what}).encode(), {"X-Error-Code": what, "Content-Type": "application/json", **(more or {})})
+        status = 403 if what == "GatedRepo" else 404
+        self.answer(
+            status, json.dumps({"error": what}).encode(), {"X-Error-Code": what, "Content-Type": "application/json", **(more or {})}
+        )
 
     def answer(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -41,12 +41,17 @@ def write(path, rows):
 
 
 def read(tmp_path, path, take="all", **entry) -> list[Problem]:
+    return read_with_facts(tmp_path, path, take, **entry)[0]
+
+
+def read_with_facts(tmp_path, path, take="all", **entry) -> tuple[list[Problem], dict]:
     source = {"name": "mine", "format": path.suffix, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "fields": FIELDS, **entry}
     step = Step("problems", {"source": source, "take": take}, {}, title="problems", local={"file": str(path)})
     store = Store(tmp_path / "store")
     assert execute(step, store, lambda event: None, {}, {})
-    assert store.record(step.address).facts["problems"] == len(from_bytes(Problem, store.payload(step.address) / "problems.parquet"))
-    return from_bytes(Problem, store.payload(step.address) / "problems.parquet")
+    found, facts = from_bytes(Problem, store.payload(step.address) / "problems.parquet"), store.record(step.address).facts
+    assert facts["problems"] == len(found)
+    return found, facts
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".parquet"])
@@ -82,7 +87,7 @@ def test_ids_that_stand_twice_are_refused(tmp_path):
 
 def test_without_an_id_the_prompt_tells_problems_apart(tmp_path):
     path = write(tmp_path / "rows.jsonl", ROWS)
-    fields = {"prompt": "question"}
+    fields = {"prompt": "question", "answer": "target"}
     first = read(tmp_path, path, fields=fields)
     again = read(tmp_path, write(tmp_path / "turned.jsonl", ROWS[::-1]), fields=fields)
     assert {p.prompt: p.id for p in first} == {p.prompt: p.id for p in again}
@@ -90,9 +95,61 @@ def test_without_an_id_the_prompt_tells_problems_apart(tmp_path):
     assert all(p.id.startswith("mine-") for p in first)
 
 
-def test_an_empty_prompt_is_refused(tmp_path):
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_an_empty_prompt_is_refused(tmp_path, blank):
     with pytest.raises(Fault, match=r"row 1 has an empty prompt \('question'\)"):
-        read(tmp_path, write(tmp_path / "rows.jsonl", [ROWS[0], {**ROWS[1], "question": ""}]))
+        read(tmp_path, write(tmp_path / "rows.jsonl", [ROWS[0], {**ROWS[1], "question": blank}]))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".parquet"])
+def test_blank_text_is_no_value_and_counted(tmp_path, suffix):
+    rows = [ROWS[0], {**ROWS[1], "target": "", "worked": " \n"}, {**ROWS[2], "worked": ""}]
+    found, facts = read_with_facts(tmp_path, write(tmp_path / f"rows{suffix}", rows))
+    assert [(p.answer, p.solution) for p in found] == [("1.50", "long\r\ntext"), (None, None), ("12345678901234567890", None)]
+    assert (facts["without_answer"], facts["without_solution"]) == (1, 2)
+
+
+def test_problems_of_which_none_can_be_graded_are_refused(tmp_path):
+    path = write(tmp_path / "rows.jsonl", [{**row, "target": " "} for row in ROWS])
+    with pytest.raises(Fault, match="mine: none of its 3 problems has an answer or tests"):
+        read(tmp_path, path)
+    rows = [{"question": "?", "target": None, "checks": [1]}]
+    (problem,) = read(tmp_path, write(tmp_path / "tests.jsonl", rows), fields={"prompt": "question", "answer": "target", "tests": "checks"})
+    assert (problem.answer, problem.tests) == (None, "[1]")
+
+
+def test_a_text_that_stands_twice_is_taken_once(tmp_path):
+    rows = [*ROWS, {**ROWS[1], "key": "other", "target": "later"}, ROWS[0]]
+    fields = {"prompt": "question", "answer": "target"}
+    found, facts = read_with_facts(tmp_path, write(tmp_path / "rows.jsonl", rows), fields=fields)
+    assert [p.answer for p in found] == [row["target"] for row in ROWS]
+    assert facts["duplicates"] == 2
+    assert read_with_facts(tmp_path, write(tmp_path / "once.jsonl", ROWS), fields=fields)[1]["duplicates"] == 0
+
+
+ODD = [{**row, "kind": kind} for row, kind in zip(ROWS, ("number", 7, None), strict=True)]
+
+
+@pytest.mark.parametrize(("values", "kept"), [(["number"], ["007"]), (["number", "7"], ["007", "010"]), ([7], ["010"])])
+def test_only_the_rows_asked_for_are_kept(tmp_path, values, kept):
+    found = read(tmp_path, write(tmp_path / "rows.jsonl", ODD), only={"kind": values}, count=len(kept))
+    assert [p.id for p in found] == kept
+
+
+def test_a_choice_that_cannot_be_made_is_a_fault(tmp_path):
+    path = write(tmp_path / "rows.jsonl", ODD)
+    with pytest.raises(Fault, match=r"no problem is left.*`only`"):
+        read(tmp_path, path, only={"kind": ["letter"]})
+    with pytest.raises(Fault, match="row 0 has no column 'sort', by which `only` chooses"):
+        read(tmp_path, path, only={"sort": ["number"]})
+
+
+def test_another_number_than_was_said_is_refused(tmp_path):
+    path = write(tmp_path / "rows.jsonl", ROWS)
+    assert len(read(tmp_path, path, count=3)) == 3
+    assert len(read(tmp_path, path, take=2, count=3)) == 2  # it counts the source, not what is taken of it
+    with pytest.raises(Fault, match=r"mine: 3 problems, but its `count` says 4\. Another source"):
+        read(tmp_path, path, count=4)
 
 
 def test_a_list_is_not_text(tmp_path):

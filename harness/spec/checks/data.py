@@ -60,8 +60,8 @@ def known_set(
     except catalogue.Unknown:
         known = catalogue.names("problems")
         return None, iter([document.fault(path, f"there is no problem set {source!r}.{did_you_mean(source, known)}")])
-    except ValueError as fault:
-        return None, iter([document.fault(path, str(fault))])
+    except catalogue.Misread as fault:
+        return None, iter([document.fault((*path, *fault.path), str(fault), at_key=fault.at_key)])
 
 
 def problems(suite: Suite, document: Document) -> Lines:
@@ -81,11 +81,11 @@ def problems(suite: Suite, document: Document) -> Lines:
         if isinstance(wanted, int) and available is not None and wanted > available:
             yield document.fault(place, f"a round over {wanted} problems is more than the {available} that train has. Write all, or fewer.")
     for row in suite.rows:
-        if not found.solution and any(term.reads.needs_solution for term in row.method.terms.values()):
+        if not found.solution and any(term.reads.requires_solution for term in row.method.terms.values()):
             yield document.fault(
                 row.place,
                 f"row {row.label!r} lets the teacher read solutions ({row.method.reads!r}), but {found.name} has none. "
-                "Train on problems with solutions, or choose a method that reads none.",
+                "Train on problems with solutions, let the answer stand in (reads: {fallback: answer}), or choose a method that reads none.",
             )
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
 REVISION = re.compile(r"[A-Za-z0-9][\w./-]*\Z")
-BRANCHES = ("main", "master", "head", "latest", "dev", "develop")
 
 
 def located(pair: PairSpec, document: Document, name: str) -> PairSpec:
@@ -82,14 +81,14 @@ def wrong_model(model: str) -> str | None:
         return (
             f"{model!r} is neither a model made here nor a folder that exists, and as a hub model it has no revision: "
             f"what it stands for may change.{near_recipe(model)} "
-            f"Pin it: {model}@<commit>, or write {model}@unpinned until it is known: `plan` takes that, `run` does not."
+            f"Pin it: {model}@<commit>, or write {model}@unpinned: `plan` takes that, `run` does not until `harness lock` has looked it up."
         )
     if not HUB_ID.match(name):
         return f"{name!r} is no name of a hub model. Expected owner/name@revision, for example Qwen/Qwen3-1.7B@unpinned."
     if not REVISION.match(revision):
-        return f"{revision!r} is no revision. Write the commit, or @unpinned until it is known: `plan` takes that, `run` does not."
-    if revision.casefold() in BRANCHES:
-        return f"@{revision} is a branch, and branches move. Write the commit, or @unpinned until it is known: `plan` takes that, `run` does not."
+        return f"{revision!r} is no revision. Write the commit, or @unpinned: `plan` takes that, `run` does not until `harness lock` has looked it up."
+    if revision.casefold() in catalogue.BRANCHES:
+        return f"@{revision} is a branch, and branches move. Write the commit, or @unpinned: `plan` takes that, `run` does not until `harness lock` has looked it up."
     return None
 
 

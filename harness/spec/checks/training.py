@@ -53,6 +53,23 @@ def rows(suite: Suite, document: Document) -> Lines:
                     break
 
 
+def estimators(suite: Suite, document: Document) -> Lines:
+    """A loss that is an estimate from sampled tokens holds only where these come from the student's own, whole distribution."""
+    for row in suite.rows:
+        for name, term in row.method.terms.items():
+            asked = row.train.sampling_of("student").model_dump() | term.writer.overrides()
+            off = [f"{key}: {asked[key]:g}" for key, whole in (("temperature", 1.0), ("top_p", 1.0), ("top_k", -1)) if asked[key] != whole]
+            if term.loss.on_policy and off:
+                remedy = "writer: {temperature: 1.0, top_p: 1.0, top_k: -1}"  # wins over `train`, and over the method's own writer
+                remedy = remedy if name == "main" else f"also: {{{name}: {{{remedy}}}}}"
+                yield document.fault(
+                    row.place,
+                    f"row {row.label!r}, term {name}: its loss looks at the sampled token alone, which estimates the divergence only if it is "
+                    f"drawn from the student's whole distribution; here the student samples at {', '.join(off)}. "
+                    f"Let the row say so: {remedy}.",
+                )
+
+
 def sampling(suite: Suite, document: Document) -> Lines:
     for role in ("student", "teacher"):
         path = ("train", "sampling", role)
