@@ -17,10 +17,12 @@ RUN = {
     "problems": "harness.stages.problems:run",
     "select": "harness.stages.select:run",
     "pretrain": "harness.stages.pretrain:run",
+    "standin": "harness.stages.standin:run",
     "generate": "harness.stages.generate:run",
     "grade": "harness.stages.grade:run",
     "construct": "harness.stages.construct:run",
     "train": "harness.stages.train:run",
+    "analyse": "harness.stages.analyse:run",
     "score": "harness.stages.score:run",
 }
 

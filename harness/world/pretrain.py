@@ -19,7 +19,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from harness import seeds
 from harness.records import Fault
@@ -40,7 +40,7 @@ def pretrain(recipe: Recipe, base: Path | None, out: Path, work: Path, report: R
     `work` keeps the last state: the same call goes on from there, to the same bytes. Raises Fault where the model still misses the
     recipe's gate after its last cycle.
     """
-    with _one_thread():
+    with one_thread():
         words = tokenizer.build()
         model = _fresh(recipe, words)
         if base is not None:
@@ -59,7 +59,7 @@ def pretrain(recipe: Recipe, base: Path | None, out: Path, work: Path, report: R
                     f"and the gate asks for {recipe.gate:.0%}. Whether a base model learns in time depends on its seed. "
                     "Choose another `seed` in the recipe, more `steps` or `max_cycles`, or a lower `gate`."
                 )
-        _save(model, words, out)
+        save(model, words, words.eos_token_id, out)
         return {
             "cpu_seconds": round(run.cpu_seconds(), 2),
             "steps": run.updates,
@@ -286,11 +286,14 @@ def _load(model: Qwen3ForCausalLM, base: Path) -> None:
     model.load_state_dict(weights, strict=False)  # the head is the embedding, and not in the file
 
 
-def _save(model: Qwen3ForCausalLM, words: PreTrainedTokenizerFast, out: Path) -> None:
-    """A folder as transformers reads it. Written by hand: save_pretrained draws progress bars, and safetensors leave mode 0600."""
+def save(model: PreTrainedModel, words: PreTrainedTokenizerFast, stops: int | list[int], out: Path) -> None:
+    """A folder as transformers reads it; `stops` are the ids that end a response.
+
+    Written by hand: save_pretrained draws progress bars, and safetensors leave mode 0600.
+    """
     out.mkdir(parents=True, exist_ok=True)
     model.config.save_pretrained(out)
-    GenerationConfig(eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id).save_pretrained(out)
+    GenerationConfig(eos_token_id=stops, pad_token_id=words.pad_token_id).save_pretrained(out)
     words.save_pretrained(out)
     weights = {name: weight.detach().contiguous() for name, weight in model.named_parameters()}
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
@@ -304,7 +307,7 @@ def _fingerprint(recipe: Recipe, base: Path | None) -> str:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One thread: the order of floating-point sums is then fixed, and two busy neighbours cost nothing."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
