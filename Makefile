@@ -17,10 +17,10 @@ quickstart: $(VENV)/installed
 	$(VENV)/bin/harness run suites/quickstart.yaml
 
 test: $(VENV)/installed-dev
-	$(VENV)/bin/python -m pytest -q -n 2 -m "not slow and not gpu"
+	$(VENV)/bin/python -m pytest -q -n 2 -m "not slow and not gpu and not vllm"
 
 slow: $(VENV)/installed-dev
-	$(VENV)/bin/python -m pytest -q -m "slow and not gpu"
+	$(VENV)/bin/python -m pytest -q -m "slow and not gpu and not vllm"
 
 check: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .

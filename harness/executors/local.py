@@ -1,4 +1,4 @@
-"""This machine: as many one-thread processes as there are cores, each carrying out one step at a time.
+"""This machine: one process for each GPU, or where there is none one for each core; each has one thread and carries out one step at a time.
 
 A worker talks to its parent over one pipe. When the parent dies, however it dies, the pipe ends and so does the worker.
 """
@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from harness.executors.gpus import visible_gpus
 from harness.records import Fault
 from harness.step import Step
 from harness.store import Corrupt, Store
@@ -45,6 +46,8 @@ class Reason:
     detail: str = ""  # the traceback of an error of ours
 
 
+EXIT_SECONDS = 3.0  # for workers that have nothing to do, before they are killed
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
@@ -60,8 +63,12 @@ def reason_of(fault: Exception, root: str) -> Reason:
     return Reason("error", f"{type(fault).__name__}: {str(fault).strip() or 'no message'}", traceback.format_exc())
 
 
-def serve(pipe: Connection, parent: int, root: str, provenance: dict[str, Any], machine: dict[str, Any]) -> None:
-    """The worker's loop. One thread for all numerics: two under contention are slower than one, and the count decides bytes."""
+def serve(pipe: Connection, parent: int, root: str, provenance: dict[str, Any], machine: dict[str, Any], gpu: str | None = None) -> None:
+    """The worker's loop. One thread for all numerics: two under contention are slower than one, and the count decides bytes.
+    `gpu`: the only one that this process shall see, as CUDA_VISIBLE_DEVICES names it; said before torch is imported."""
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
@@ -105,6 +112,7 @@ def die_with_parent(parent: int) -> None:
 class Worker:
     process: BaseProcess
     pipe: Connection
+    gpu: str | None = None
     task: Task | None = None
 
 
@@ -115,13 +123,20 @@ class LocalPool:
         self, store: Store, provenance: dict[str, Any], processes: int | None = None, machine: dict[str, Any] | None = None
     ) -> None:
         self.arguments = (str(store.root), provenance, machine or {})
-        self.size = processes or len(os.sched_getaffinity(0))
+        self.gpus = visible_gpus()
+        self.size = processes or len(self.gpus) or len(os.sched_getaffinity(0))
         self.workers: list[Worker] = []
 
     def __enter__(self) -> LocalPool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        idle = [worker for worker in self.workers if worker.task is None]
+        for worker in idle:
+            worker.pipe.close()  # its loop ends, and it leaves nothing behind
+        until = time.monotonic() + EXIT_SECONDS
+        for worker in idle:
+            worker.process.join(max(0.0, until - time.monotonic()))
         for worker in self.workers:
             worker.process.kill()
         for worker in self.workers:
@@ -143,10 +158,12 @@ class LocalPool:
     def _start(self) -> Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs, os.getpid(), *self.arguments), daemon=False)
+        used = [worker.gpu for worker in self.workers]
+        gpu = min(self.gpus, key=used.count) if self.gpus else None
+        process = context.Process(target=serve, args=(theirs, os.getpid(), *self.arguments, gpu), daemon=False)
         process.start()
         theirs.close()
-        return Worker(process, ours)
+        return Worker(process, ours, gpu)
 
     def events(self, timeout: float) -> Iterator[tuple[Task, str, Any]]:
         """What happened within `timeout` seconds; nothing is an answer too."""

@@ -5,30 +5,16 @@ Shapes: B sequences, L tokens so far, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import DynamicCache
 
 from harness.records import Sampling
+from harness.sampling import Report, Request, Written
 from harness.seeds import uniforms
-
-
-@dataclass(frozen=True)
-class Request:
-    """One response to write. Equal prompts are read once."""
-
-    prompt_ids: tuple[int, ...]
-    seed: int
-
-
-@dataclass(frozen=True)
-class Written:
-    response_ids: tuple[int, ...]
-    finish_reason: str
-    logprobs: tuple[float, ...]
 
 
 def pick(logits_BV: torch.Tensor, sampling: Sampling, draws_B: torch.Tensor) -> torch.Tensor:
@@ -58,9 +44,17 @@ class HfSampler:
         self.pad_id = pad_id
         self.vocabulary = vocabulary
         self.batch = batch
+        self.facts: dict[str, Any] = {}
+
+    def write_parts(
+        self, parts: Sequence[Sequence[Request]], sampling: Sampling, report: Report = lambda tokens: None
+    ) -> Iterator[tuple[int, list[Written]]]:
+        """Part after part, each in batches of its own: what a part holds alone decides its bytes."""
+        for index, part in enumerate(parts):
+            yield index, self.write(part, sampling, report)
 
     @torch.no_grad()
-    def write(self, requests: list[Request], sampling: Sampling, report: Callable[[int], None] = lambda tokens: None) -> list[Written]:
+    def write(self, requests: Sequence[Request], sampling: Sampling, report: Report = lambda tokens: None) -> list[Written]:
         """The responses, in the order of the requests. `report` is told how many tokens were written since it was last called.
 
         Raises ValueError on a prompt that is empty or begins with padding: prompts come as they are, and are padded here.
@@ -90,7 +84,7 @@ class HfSampler:
         )
         return cache, mask, out.logits[:, -1]
 
-    def _batch(self, requests: list[Request], sampling: Sampling, report: Callable[[int], None]) -> list[Written]:
+    def _batch(self, requests: list[Request], sampling: Sampling, report: Report) -> list[Written]:
         prompts = list(dict.fromkeys(r.prompt_ids for r in requests))
         cache, mask, logits = self._prefill(prompts)
         rows = torch.tensor([prompts.index(r.prompt_ids) for r in requests], device=mask.device)

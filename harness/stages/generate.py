@@ -1,15 +1,21 @@
 """A model reads prompts and writes: rolling out, rewriting an attempt, sitting an exam are one stage.
 
-The work is cut into parts of fixed composition (these problems, these samples): a killed run repeats at most one part,
-and gives the same bytes, for the shape of a batch can move the last bits of a floating-point sum.
+The work is cut into parts of fixed composition (these problems, these samples), and a part is kept as it ends. With transformers a
+killed run repeats at most one part and gives the same bytes, for the shape of a batch can move the last bits of a floating-point sum.
+With vLLM all parts that are missing are in one engine together; what had not ended is asked for again, under the same seeds.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+from typing import Any
+
 from harness import models, prompts
 from harness.answers import decode
-from harness.records import Fault, ModelRef, Problem, Rollout, Sampling
+from harness.records import ModelRef, Problem, Rollout, Sampling
 from harness.rounds import round_problems
+from harness.sampling import Request, Sampler, Written
 from harness.seeds import derive
 from harness.stages import Job
 from harness.store import write_atomically
@@ -20,10 +26,10 @@ from methods.parts.contexts import Material
 PART_SEQUENCES = 256
 PART_TOKENS = 2**19  # at most, if every response is as long as it may be: what a cache must hold
 
+TELL_SECONDS = 2.0  # while a part is being written
+
 
 def run(job: Job) -> dict:
-    if job.params["engine"] != "transformers":
-        raise Fault(f"engine {job.params['engine']!r} is not in this version; say `engine: transformers`.")
     params = job.params
     start, stop = params["samples"]
     problems = chosen_problems(job)
@@ -33,23 +39,56 @@ def run(job: Job) -> dict:
     batch = max(1, min(PART_SEQUENCES, PART_TOKENS // params["sampling"]["max_tokens"]))
     size = max(1, batch // (stop - start))
     parts = [problems[i : i + size] for i in range(0, len(problems), size)]
-    rollouts: list[Rollout] = []
-    writer = None
-    total = len(problems) * (stop - start)
-    for number, part in enumerate(parts):
-        data = job.store.part(job.step.address, f"{number:05d}")
-        if data is None:
-            writer = writer or Writer(job, batch)
-            data = to_bytes(Rollout, writer.write(part, range(start, stop), attempts))
-            job.store.keep_part(job.step.address, f"{number:05d}", data)
-        rollouts.extend(from_bytes(Rollout, data))
-        job.report({"doing": "write", "done": len(rollouts), "of": total, "tokens": sum(len(r.response_ids) for r in rollouts)})
+    kept = [job.store.part(job.step.address, f"{number:05d}") for number in range(len(parts))]
+    missing = [number for number, data in enumerate(kept) if data is None]
+    facts: dict[str, Any] = {}
+    told = Told(job, len(problems) * (stop - start))
+    for data in kept:
+        if data is not None:
+            told.found(from_bytes(Rollout, data))
+    if missing:
+        writer = Writer(job, batch)
+        asked = [writer.ask(parts[number], range(start, stop), attempts) for number in missing]
+        for index, written in writer.sampler.write_parts([part.requests for part in asked], writer.sampling, told.tokens_more):
+            data = to_bytes(Rollout, asked[index].rollouts(written))
+            job.store.keep_part(job.step.address, f"{missing[index]:05d}", data)
+            kept[missing[index]] = data
+            told.rollouts_more(len(written))
+        facts = writer.sampler.facts
+    rollouts = [rollout for data in kept for rollout in from_bytes(Rollout, data)]
     write_atomically(job.out / "rollouts.parquet", to_bytes(Rollout, rollouts))
     return {
         "rollouts": len(rollouts),
         "tokens": sum(len(r.response_ids) for r in rollouts),
         "truncated": sum(r.finish_reason == "length" for r in rollouts),
+        **facts,
     }
+
+
+class Told:
+    """What a watcher is told while it is written."""
+
+    def __init__(self, job: Job, total: int) -> None:
+        self.job, self.total = job, total
+        self.done = self.tokens = 0
+        self.last = time.monotonic()
+
+    def found(self, rollouts: list[Rollout]) -> None:
+        self.tokens += sum(len(r.response_ids) for r in rollouts)
+        self.rollouts_more(len(rollouts))
+
+    def tokens_more(self, tokens: int) -> None:
+        self.tokens += tokens
+        if time.monotonic() - self.last > TELL_SECONDS:
+            self._tell()
+
+    def rollouts_more(self, rollouts: int) -> None:
+        self.done += rollouts
+        self._tell()
+
+    def _tell(self) -> None:
+        self.last = time.monotonic()
+        self.job.report({"doing": "write", "done": self.done, "of": self.total, "tokens": self.tokens})
 
 
 def chosen_problems(job: Job) -> list[Problem]:
@@ -58,39 +97,55 @@ def chosen_problems(job: Job) -> list[Problem]:
     return problems if choice["seed"] is None else round_problems(problems, choice["seed"], choice["round"], choice["size"])
 
 
+@dataclass(frozen=True)
+class Asked:
+    """One part: which sample of which problem, and its request."""
+
+    samples: tuple[tuple[str, int], ...]
+    requests: tuple[Request, ...]
+
+    def rollouts(self, written: list[Written]) -> list[Rollout]:
+        return [
+            Rollout(problem_id, sample, request.prompt_ids, w.response_ids, w.finish_reason, w.logprobs)
+            for (problem_id, sample), request, w in zip(self.samples, self.requests, written, strict=True)
+        ]
+
+
 class Writer:
-    """The loaded model with its sampler: made when the first part that is not there yet needs it."""
+    """The loaded model with its sampler: made when a part that is not there yet needs it."""
 
     def __init__(self, job: Job, batch: int) -> None:
-        from harness.sampling.hf import HfSampler
-
         self.params = job.params
         ref = ModelRef(**job.params["model"])
         where = models.source(ref, job.made("weights"))
         trained = job.input("trained") / job.params.get("checkpoint", "") if "trained" in job.step.inputs else None
         self.tokenizer = models.tokenizer_of(where)
         stops = models.stop_ids(where, self.tokenizer)
-        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else stops[0]
-        model = models.load(ref, where, trained)
-        self.sampler = HfSampler(model, stops, pad, models.vocabulary_of(self.tokenizer), batch)
+        vocabulary = models.vocabulary_of(self.tokenizer)
+        self.sampler: Sampler
+        if job.params["engine"] == "vllm":
+            from harness.sampling.vllm import VllmSampler
+
+            rank = job.machine.get("lora_ranks", {}).get(ref.path)
+            self.sampler = VllmSampler(ref, where, trained, stops, vocabulary, rank)
+        else:
+            from harness.sampling.hf import HfSampler
+
+            pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else stops[0]
+            self.sampler = HfSampler(models.load(ref, where, trained), stops, pad, vocabulary, batch)
         self.reads = decode(job.params["reads"])
         self.sampling = Sampling(**job.params["sampling"])
 
-    def write(self, problems: list[Problem], samples: range, attempts: dict) -> list[Rollout]:
-        from harness.sampling.hf import Request
-
+    def ask(self, problems: list[Problem], samples: range, attempts: dict) -> Asked:
         seeds = self.params["seeds"]
-        asked = []
+        asked, requests = [], []
         for problem in problems:
             for sample in samples:
                 attempt = attempts.get((problem.id, sample))
                 text = prompts.decode(self.tokenizer, attempt.response_ids) if attempt else None
-                message = self.reads(Material(problem.prompt, problem.solution, text))
+                message = self.reads(Material(problem.prompt, problem.solution, text, problem.answer))
                 ids = tuple(prompts.encode(self.tokenizer, message, self.params["mode"]))
                 seed = derive(seeds["seed"], seeds["purpose"], seeds["round"], problem.id, sample)
-                asked.append((problem.id, sample, Request(ids, seed)))
-        written = self.sampler.write([request for _, _, request in asked], self.sampling)
-        return [
-            Rollout(problem_id, sample, request.prompt_ids, w.response_ids, w.finish_reason, w.logprobs)
-            for (problem_id, sample, request), w in zip(asked, written, strict=True)
-        ]
+                asked.append((problem.id, sample))
+                requests.append(Request(ids, seed))
+        return Asked(tuple(asked), tuple(requests))

@@ -205,3 +205,12 @@ def test_a_longer_limit_continues_the_same_response(tiny_model, prompts):
     model = tiny_model(dtype=torch.float64)
     short, long = (sampler(model).write(requests_for(prompts), Sampling(1.0, 1.0, -1, n)) for n in (5, 12))
     assert all(b.response_ids[:5] == a.response_ids for a, b in zip(short, long, strict=True))
+
+
+def test_parts_are_written_one_after_another_each_as_if_alone(tiny_model, prompts):
+    """The same bytes as one call a part: what else is asked for does not enter a part's batches."""
+    model, told = tiny_model(), []
+    parts = [requests_for(prompts, 2), requests_for(prompts[:2], 5), [], requests_for(prompts[3:], 1)]
+    together = list(sampler(model, STOPS).write_parts(parts, PLAIN, told.append))
+    assert together == [(index, sampler(model, STOPS).write(part, PLAIN)) for index, part in enumerate(parts)]
+    assert sum(told) == sum(len(w.response_ids) for _, part in together for w in part)
