@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from harness.plan import Plan, plan, summary
+from harness.plan.estimate import PROMPT
 from harness.progress import amount
 from harness.spec import load_suite
 from harness.store import Corrupt, Store
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def describe(made: Plan, store: Store) -> dict:
-    """The plan as plain data: DESIGN's `plan --json`."""
+    """The plan as plain data: `plan --json`."""
     names = {
         id(row): "/".join(
             str(x) for x in (row.pair, row.label, row.budget, None if row.seed is None else f"seed{row.seed}") if x is not None
@@ -105,10 +106,31 @@ def text(described: dict, name: str) -> str:
         lines += ["", f"to do: {len(todo) - len(again)} new, {len(again)} of which the store has the like, made otherwise"]
         lines += [f"  {step['key'][:10]}  {step['title']}  [{shortened(step['why'])}]" for step in again[:40]]
         lines += [f"  … and {len(again) - 40} more; `--json` lists all"] if len(again) > 40 else []
-    tokens = described["tokens"]
-    lines += ["", "tokens written, estimated at half of max_tokens a response"]
+    return "\n".join([*lines, "", *costs(described)])
+
+
+def costs(described: dict) -> list[str]:
+    """What will be written, and what it costs; guesses are named as such."""
+    tokens, cost = described["tokens"], described["cost"]
+    lines = [f"tokens written{'(each row alone)':>31}"]
+    for kind, name in (("rollout", "rollouts"), ("teacher", "by teachers"), ("exam", "exams")):
+        lines.append(f"  {name:<14}{amount(tokens[kind]['shared']):>10}{amount(tokens[kind]['alone']):>18}")
+    lines += ["", f"on H100s in bf16{'FLOPs':>10}{'hours':>10}{'hours, each row alone':>25}"]
+    total = Counter()
+    for part, name in (("writing", "first rounds"), ("training", "training"), ("exams", "exams")):
+        flops, hours = cost[part]["flops"], cost[part]["gpu_hours"]
+        total.update({"flops": flops["shared"], "hours": hours["shared"], "alone": hours["alone"]})
+        lines.append(f"  {name:<14}{flops['shared']:>10.2g}{duration(hours['shared']):>10}{duration(hours['alone']):>25}")
+    lines.append(f"  {'together':<14}{total['flops']:>10.2g}{duration(total['hours']):>10}{duration(total['alone']):>25}")
+    if cost["unsized"]:
+        lines.append(f"  without {', '.join(cost['unsized'])}: suites/models.yaml does not tell the size")
     lines += [
-        f"  {kind:<8} {amount(tokens[kind]['shared']):>8}   (each row alone {amount(tokens[kind]['alone'])})"
-        for kind in ("rollout", "teacher", "exam")
+        "",
+        f"Estimated: a response is half of max_tokens long, a prompt {PROMPT} tokens, a filter keeps half for each verdict it asks for; hours by",
+        "the rates of harness/costs.py, which are modelled and not measured. Training has the writing of later rounds in it.",
     ]
-    return "\n".join(lines)
+    return lines
+
+
+def duration(hours: float) -> str:
+    return f"{hours:,.1f}" if hours >= 0.1 or not hours else f"{hours:.2g}"

@@ -6,6 +6,7 @@ import argparse
 import fnmatch
 import json
 import sys
+import time
 from pathlib import Path
 
 from harness.collect import results
@@ -16,45 +17,89 @@ from harness.plan import Plan, plan
 from harness.progress import Screen, clock
 from harness.provenance import provenance
 from harness.records import Fault
-from harness.results import SUITE_FILE, read_result, row_file, write_result
+from harness.rehearse import rehearsal, said
+from harness.results import SUITE_FILE, read_result, read_results, row_file, write_result
 from harness.run import carry_out, refuse_silent_edits, states, tokens_written
-from harness.spec import load_suite
+from harness.sampling.available import check_engine, rank_served
+from harness.spec import Suite, load_suite
 from harness.store import must_be_writable, open_store, write_atomically
+
+REHEARSAL = Path(".rehearsal")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("suite", type=Path, metavar="SUITE", help="the suite's YAML file")
-    parser.add_argument("--store", type=Path, default=STORE, metavar="DIR", help="where steps are kept (default: %(default)s)")
-    parser.add_argument(
-        "--results", type=Path, default=RESULTS, metavar="DIR", help="where rows are written, under the suite's name (default: %(default)s)"
-    )
+    parser.add_argument("--store", type=Path, metavar="DIR", help=f"where steps are kept (default: {STORE})")
+    parser.add_argument("--results", type=Path, metavar="DIR", help=f"where rows are written, under the suite's name (default: {RESULTS})")
     parser.add_argument("--report", type=Path, metavar="DIR", help=f"where the leaderboard goes (default: {SITE}/<suite>)")
     parser.add_argument("--executor", choices=["local"], default="local", help="what carries out the steps (default: %(default)s)")
     parser.add_argument("--only", metavar="GLOB", help="only rows whose label matches; the student and the teacher always run")
-    parser.add_argument("--processes", type=int, metavar="N", help="worker processes, one thread each (default: one a core)")
+    parser.add_argument(
+        "--processes", type=int, metavar="N", help="worker processes, one thread each (default: one a GPU; without any, one a core)"
+    )
     parser.add_argument(
         "--accept-edits", action="store_true", help="an answer's code was edited without changing its meaning: keep what was trained"
+    )
+    parser.add_argument(
+        "--rehearse",
+        action="store_true",
+        help=f"small stand-ins for hub models and data: does it go through? It all lies below {REHEARSAL}/",
+    )
+    parser.add_argument(
+        "--rows",
+        type=Path,
+        metavar="DIR",
+        help="with --rehearse: a folder of problem sets as local files (default: rows/ beside the suite)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     suite = load_suite(args.suite)
+    if args.rehearse:
+        return rehearse(args, suite)
+    if args.rows is not None:
+        raise Fault("--rows names files for a rehearsal. Add --rehearse, or name the files in the suite (`set: {file: …}`).")
     if suite.unpinned:
         raise Fault(
-            f"{args.suite}: {', '.join(suite.unpinned)}: no revision yet, so it may be another model tomorrow. Write the revision after the @."
+            f"{args.suite}: {', '.join(suite.unpinned)}: no revision yet, so what it names may be another tomorrow. "
+            f"`harness lock {args.suite}` looks the revisions up and writes them."
         )
+    return carried_through(args, suite, args.store or STORE, (args.results or RESULTS) / suite.suite, args.report or SITE / suite.suite)
+
+
+def rehearse(args: argparse.Namespace, suite: Suite) -> int:
+    """The suite's rehearsal, from its first step to its page, below a folder of its own."""
+    for option in ("store", "results", "report"):
+        if getattr(args, option) is not None:
+            raise Fault(f"--{option} does not go with --rehearse, whose rows must never stand among results: it writes below {REHEARSAL}/.")
+    beside = args.suite.parent / "rows"
+    rows = args.rows or (beside if beside.is_dir() else None)
+    if rows is not None and not rows.is_dir():
+        raise Fault(f"--rows {rows}: there is no such folder. Leave it out: problems are made up then.")
+    rehearsed = rehearsal(suite, rows)
+    print("\n".join(said(suite, rehearsed)), flush=True)
+    began, folder = time.monotonic(), REHEARSAL / "results" / suite.suite
+    code = carried_through(args, rehearsed, REHEARSAL / "store", folder, REHEARSAL / "site" / suite.suite)
+    found = read_results(folder) if folder.is_dir() else []
+    broken = [row for row in found if row.status != "done"]
+    went = f"{broken[0].label}: {broken[0].reason}" if broken else "it goes through" if code == 0 else "it did not go through"
+    print(f"rehearsal: {len(found) - len(broken)} of {len(found)} rows done in {clock(time.monotonic() - began)}: {went}")
+    return code
+
+
+def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, folder: Path, site: Path) -> int:
+    """Plan, carry out, write results into `folder`, render into `site`."""
     if args.processes is not None and args.processes < 1:
         raise Fault(f"--processes {args.processes}: there must be at least one.")
-    if suite.engine != "transformers":
-        raise Fault(f"{args.suite}: engine {suite.engine!r} can be planned but not yet run in this version. Say `engine: transformers`.")
+    check_engine(suite.engine)
     made = plan(suite)
     rows = [row for row in made.rows if row.method is None or not args.only or fnmatch.fnmatch(row.label, args.only)]
     if args.only and not any(row.method for row in rows):
         raise Fault(f"--only {args.only}: no row matches. Rows: {', '.join(dict.fromkeys(row.label for row in made.rows if row.method))}.")
-    folder, site = args.results / suite.suite, args.report or SITE / suite.suite
     must_be_writable(folder, "results", "--results")
     must_be_writable(site, "the leaderboard", "--report")
-    store = open_store(args.store)
+    machine = {"lora_ranks": lora_ranks(made)} if suite.engine == "vllm" else {}
+    store = open_store(store_folder)
     refuse_silent_edits(rows, store, args.accept_edits)
     todo, corrupt = states(made, store)
     facts = provenance()
@@ -62,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         for fault in corrupt:
             screen.say(f"again: {fault}; it is set aside and made again", "yellow")
         screen.say(f"{suite.suite}: {len(made.steps)} steps for {len(rows)} rows, {len(made.steps) - len(todo)} of them done before")
-        with LocalPool(store, facts, args.processes) as pool:
+        with LocalPool(store, facts, args.processes, machine) as pool:
             failures = carry_out(made, rows, store, todo, pool, screen)
         seconds = clock(screen.seconds)
     full = next((f.reason.text for f in failures.values() if f.reason.kind == "disk"), None)
@@ -79,6 +124,17 @@ def run(args: argparse.Namespace) -> int:
     document = {**suite.resolved(), "rows": labels, "exams": columns, "current": current}
     write_atomically(folder / SUITE_FILE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
     return closing(site, folder, found, failures, tokens_written(made, rows, store), seconds)
+
+
+def lora_ranks(made: Plan) -> dict[str, int]:
+    """The largest adapter that each student will be given: an engine must know when it is made. Raises Fault on one that none serves."""
+    found: dict[str, int] = {}
+    for step in made.steps:
+        if step.stage == "train" and step.params["lora"]:
+            student = step.params["pair"]["student"]["path"]
+            found[student] = max(found.get(student, 0), step.params["lora"]["rank"])
+    rank_served(found.values())
+    return found
 
 
 def current_rows(folder: Path, made: Plan, written: list[int], several: bool) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 from rich.console import Console
@@ -75,10 +76,10 @@ def show_table(console: Console, store: Store, record: Record, path: Path, sampl
     tokenizer = tokenizer_for(store, record) if any(name.endswith("_ids") for name in row) else None
     for name, value in row.items():
         if name.endswith("_ids") and tokenizer is not None:
-            trained = name == "response_ids" and record.step["stage"] == "construct" and row["weight"] > 0
-            console.print(Text(f"  {name} ({len(value)} tokens, {'each trained on' if trained else 'read, not trained on'})"))
-            console.print(colored(tokenizer, value, trained))
-        elif name != "logprobs":
+            weights = trained_weights(record, name, row)
+            console.print(Text(f"  {name} ({len(value)} tokens, {said_of(weights)})"))
+            console.print(colored(tokenizer, value, weights))
+        elif name not in ("logprobs", "sampler_logprobs", "token_weights"):
             console.print(Text(f"  {name}: {value}"))
     if record.step["stage"] == "construct":
         console.print(
@@ -89,14 +90,27 @@ def show_table(console: Console, store: Store, record: Record, path: Path, sampl
         )
 
 
-def colored(tokenizer, ids: list[int], trained: bool) -> Text:
+def trained_weights(record: Record, name: str, row: dict[str, Any]) -> list[float]:
+    """What each token of this column weighs in the loss: nothing but for the response of a trajectory that counts."""
+    count = len(row[name])
+    if name != "response_ids" or record.step["stage"] != "construct":
+        return [0.0] * count
+    return [row["weight"] * each for each in row["token_weights"] or [1.0] * count]
+
+
+def said_of(weights: list[float]) -> str:
+    trained = sum(weight > 0 for weight in weights)
+    return "each trained on" if trained == len(weights) else f"{trained} of them trained on" if trained else "read, not trained on"
+
+
+def colored(tokenizer, ids: list[int], weights: list[float]) -> Text:
     """Token by token, borders as thin bars; what is trained on is green."""
     text = Text("    ")
     for index, token in enumerate(tokenizer.convert_ids_to_tokens(ids)):
         piece = tokenizer.convert_tokens_to_string([token]).replace("\n", "⏎\n    ")
         if index:
             text.append("│", style="dim")
-        text.append(piece, style="green" if trained else "cyan" if token in tokenizer.all_special_tokens else "")
+        text.append(piece, style="green" if weights[index] else "cyan" if token in tokenizer.all_special_tokens else "")
     return text
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from harness.grading import GRADERS
+from harness.plan.estimate import unsized
 from harness.plan.identity import source_identity
 from harness.plan.nouns import Exam, Model, Plan, Role, Row, percent
 from harness.plan.planner import Planner
 from harness.spec import Suite
-from harness.step import digest
+from harness.step import Step, digest
 
 __all__ = ["Exam", "Plan", "Row", "percent", "plan", "summary"]
 
@@ -60,30 +61,38 @@ def plan(suite: Suite) -> Plan:
             role = "control" if row.method.control or row.label in suite.report.controls else "method"
             for budget in suite.budgets:
                 for seed in suite.seeds.train:
-                    trained, graded = planner.train(pair, spec, row, budget, seed, student, teacher, problems)
-                    steps = {"train": trained, **{f"grade/{name}": address for name, address in graded.items()}}
+                    steps = planner.train(pair, spec, row, budget, seed, student, teacher, problems)
                     who = f"{pair} {row.label}" + (f" {budget}" if len(suite.budgets) > 1 else "") + f" seed {seed}"
                     for exam in exams:
                         for at in exam.at:
                             title = who if at == max(exam.at) else f"{who} at {percent(at)}"
                             steps[f"score/{exam.cell(at)}"] = planner.exam(
-                                exam, student, spec, "student", suite.seeds.exam, title, trained, f"at-{at:g}"
+                                exam, student, spec, "student", suite.seeds.exam, title, steps["train"], f"at-{at:g}"
                             )
                     rows.append(Row(pair, row.label, role, steps, row.method, seed, budget, row.overrides))
-    return Plan(tuple(planner.steps.values()), tuple(rows), exams)
+    models = [planner.model(name, spec.dtype).ref for spec in suite.pairs.values() for name in (spec.student, spec.teacher) if name]
+    return Plan(tuple(planner.steps.values()), tuple(rows), exams, unsized(models))
 
 
 def summary(plan_: Plan) -> dict[str, Any]:
-    """How much the rows share: steps and estimated tokens, together and as if every row ran alone."""
+    """How much the rows share: steps, estimated tokens and modelled cost, together and as if every row ran alone."""
     tokens = {kind: {"shared": 0, "alone": 0} for kind in ("rollout", "teacher", "exam")}
+    cost = {part: {meter: {"shared": 0.0, "alone": 0.0} for meter in ("flops", "gpu_hours")} for part in ("writing", "training", "exams")}
+
+    def count(step: Step, how: str) -> None:
+        for kind, value in step.tokens.items():
+            tokens[kind][how] += value
+        part = "training" if step.stage == "train" else "exams" if "exam" in step.tokens else "writing"
+        for meter in ("flops", "gpu_hours"):
+            cost[part][meter][how] += getattr(step, meter)
+
     alone = 0
     for step in plan_.steps:
-        for kind, value in step.tokens.items():
-            tokens[kind]["shared"] += value
+        count(step, "shared")
     for row in plan_.rows:
         needed = plan_.needed(row.steps.values())
         alone += len(needed)
         for address in needed:
-            for kind, value in plan_.by_address[address].tokens.items():
-                tokens[kind]["alone"] += value
-    return {"alone": alone, "shared": len(plan_.steps), "tokens": {**tokens, "estimated": True}}
+            count(plan_.by_address[address], "alone")
+    tokens["estimated"] = True  # type: ignore[assignment]
+    return {"alone": alone, "shared": len(plan_.steps), "tokens": tokens, "cost": {**cost, "unsized": list(plan_.unsized)}}

@@ -58,6 +58,7 @@ class Plan:
     steps: tuple[Step, ...]
     rows: tuple[Row, ...]
     exams: tuple[Exam, ...]
+    unsized: tuple[str, ...] = ()  # models whose size is not known: their work is left out of every estimate
 
     @functools.cached_property
     def by_address(self) -> dict[str, Step]:

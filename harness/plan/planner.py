@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from harness import catalogue
 from harness.grading import GRADERS
+from harness.plan.estimate import MEAN_LENGTH, generation, round_meters, rounds
 from harness.plan.identity import folder_hash, source_identity
 from harness.plan.nouns import Exam, Model
 from harness.records import ModelRef
-from harness.rounds import Round, generate_step, sample_ranges
+from harness.rounds import Round, generate_step, grade_step, sample_ranges
 from harness.spec import Suite
 from harness.spec.model import PairSpec
 from harness.step import Step
+from harness.world.shapes import PREFIX, shape_of
 from methods.method import Term
-from methods.parts.contexts import Plain, WithSolution
+from methods.parts.contexts import Plain, WithAttemptAndSolution, WithSolution
 from methods.parts.teachers import Frozen, Nobody
 
-MEAN_LENGTH = 0.5  # of max_tokens: the plan's guess at a response, stated where it is printed
+GRADER = {"typed": GRADERS["typed"]}
 
 
 class Planner:
@@ -27,11 +29,17 @@ class Planner:
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
+        self.grader = {**GRADER, "lots": 1} if suite.lots else GRADER
         self.steps: dict[str, Step] = {}
 
     def add(self, step: Step) -> str:
         self.steps.setdefault(step.address, step)
         return step.address
+
+    def add_priced(self, step: Step, attempt: float = 0.0) -> str:
+        """A generate step with what it will cost; `attempt`: tokens that a prompt holds beside the problem."""
+        price = generation(step.params, sum(step.tokens.values()), attempt)
+        return self.add(replace(step, flops=price.flops, gpu_hours=price.gpu_hours))
 
     # What everything is made from
 
@@ -40,6 +48,8 @@ class Planner:
             return Model(ModelRef(text, None, "float32"), made=self.pretrain(text))
         if Path(text).is_dir():  # its files are its identity, its place is not
             return Model(ModelRef("local-folder", folder_hash(Path(text)), dtype or "float32"), local=str(Path(text).resolve()))
+        if text.startswith(PREFIX):
+            return Model(ModelRef(text, None, dtype or "bfloat16"), made=self.standin(text.removeprefix(PREFIX)))
         path, _, revision = text.partition("@")
         return Model(ModelRef(path, revision or None, dtype or "bfloat16"))
 
@@ -49,8 +59,13 @@ class Planner:
         steps = entry["recipe"].get("steps", 100)
         return self.add(Step("pretrain", {"recipe": entry["recipe"]}, after, title=f"pretrain · {name}", weight=steps * 0.16))
 
+    def standin(self, name: str) -> str:
+        shape = shape_of(name, catalogue.model(name))
+        return self.add(Step("standin", {"shape": asdict(shape)}, {}, title=f"stand-in · {name}"))
+
     def problems(self, source: Any, take: int | str = "all") -> str:
         found = self.suite.problem_set(source)
+        take = found.entry.get("take", take) if take == "all" else take  # a rehearsal's handful
         params, local = source_identity(found)
         return self.add(Step("problems", {"source": params, "take": take}, {}, title=f"problems · {found.name}", weight=0.3, local=local))
 
@@ -61,18 +76,18 @@ class Planner:
         train = self.suite.train
         source = self.suite.problem_set(train.problems.set)
         terms = [term for row in self.suite.rows for term in row.method.terms.values()]
-        wanted = {term.reads for term in terms if term.reads.needs_solution and not term.reads.needs_attempt}
+        wanted = {term.reads for term in terms if term.reads.needs_solution}
         # Whether or not a row of today reads solutions, one of tomorrow may: the limit holds for all, so that adding it changes no data.
-        foreseen = {Plain(), WithSolution()} if train.limits.teacher_prompt and source.solution else {Plain()}
-        readings = sorted(wanted | foreseen, key=repr)
+        foreseen = {Plain(), WithSolution(), WithAttemptAndSolution()} if train.limits.teacher_prompt and source.solution else {Plain()}
+        made_up = "made" in source.entry  # these have their solutions
+        readings = [(reading, reading in wanted and not made_up) for reading in sorted(wanted | foreseen, key=repr)]
         step = Step(
             "select",
             {
                 "pair": pair_params(spec, student, teacher),
                 "differ": sorted(spec.differ),
                 "limits": train.limits.model_dump(),
-                "readings": [{"reads": reading, "text": reading.text} for reading in readings],
-                "solutions_needed": bool(wanted) and "made" not in source.entry,  # made-up problems have theirs
+                "readings": [{"reads": reading, "text": reading.text, "needed": needed} for reading, needed in readings],
             },
             {
                 "problems": self.problems(train.problems.set, train.problems.take),
@@ -101,7 +116,7 @@ class Planner:
         per_sample = int(problem_count(self.suite.problem_set(exam.benchmark)) * exam.sampling.max_tokens * MEAN_LENGTH)
         grades = {}
         for start, stop in sample_ranges(0, exam.sampling.n):
-            rollouts = self.add(
+            rollouts = self.add_priced(
                 generate_step(
                     who=who,
                     pair={who: asdict(model.ref), "modes": spec.modes.model_dump()},
@@ -119,23 +134,17 @@ class Planner:
                     local={"weights": model.local} if model.local else {},
                 )
             )
-            grades[f"grades/{start}"] = self.grade(problems, self.steps[rollouts], f"grade {exam.name} · {title} · samples {start}-{stop}")
+            graded = grade_step(self.steps[rollouts], problems, self.grader, "all", f"grade {exam.name} · {title} · samples {start}-{stop}")
+            grades[f"grades/{start}"] = self.add(graded)
         score = Step(
             "score", {"samples": exam.sampling.n}, {"problems": problems, **grades}, title=f"score {exam.name} · {title}", weight=0.1
         )
         return self.add(score)
 
-    def grade(self, problems: str, written: Step, title: str) -> str:
-        """Verdicts on what a generate step wrote, read with the tokenizer of the model that wrote it."""
-        weights = {"weights": written.inputs["weights"]} if "weights" in written.inputs else {}
-        params = {"grader": {"typed": GRADERS["typed"]}, "model": written.params["model"]}
-        inputs = {"problems": problems, "rollouts": written.address, **weights}
-        return self.add(Step("grade", params, inputs, title=title, weight=0.1, local=written.local))
-
     def train(
         self, pair: str, spec: PairSpec, row: Any, budget_name: str, seed: int, student: Model, teacher: Model | None, problems: str
-    ) -> tuple[str, dict[str, str]]:
-        """The row's train step, and diagnostic grade steps of its round 0 (never an input of training)."""
+    ) -> dict[str, str]:
+        """The row's train step, and what looks at it afterwards: verdicts on its round 0, and the analysis (never an input of training)."""
         method, train = row.method, row.train
         terms: dict[str, Term] = method.terms
         sampling = {name: term_sampling(term, train) for name, term in terms.items()}
@@ -154,30 +163,40 @@ class Planner:
             "engine": self.suite.engine,
             "checkpoints": sorted({f for group in self.suite.evaluate for f in group.at} | {1.0}),
         }
+        if any(term.keep.needs for term in terms.values()):  # else no verdict is an input, and a new grader retrains nothing
+            params["grader"] = self.grader
         inputs = {"problems": problems}
         if student.made:
             inputs["student"] = student.made
         if teacher and teacher.made and params["pair"]["teacher"]:
             inputs["teacher"] = teacher.made
         local = places(student, teacher)
-        count = problem_count(self.suite.problem_set(train.problems.set))
-        for bound in (train.problems.take, train.rounds.problems):
-            count = min(count or bound, bound) if isinstance(bound, int) else count
+        everything = problem_count(self.suite.problem_set(train.problems.set))
+        everything = min(everything or train.problems.take, train.problems.take) if isinstance(train.problems.take, int) else everything
+        count = min(everything or train.rounds.problems, train.rounds.problems) if isinstance(train.rounds.problems, int) else everything
         length = max(s["max_tokens"] for roles in sampling.values() for s in roles.values())
         tokens = int(count * length * MEAN_LENGTH)
         # Params travel through JSON to the worker; the fragment is planned from the same form, so round 0 and round r are one code.
         plain = Step("train", params, inputs).params
-        steps, trajectories = Round(plain, inputs, local, 0, None, tokens).steps()
+        round_ = Round(plain, inputs, local, 0, None, tokens)
+        steps, trajectories = round_.steps()
         graded: dict[str, str] = {}
-        later = {"rollout": 0, "teacher": 0}
-        rounds = rounds_to_come(train, self.suite.budgets[budget_name].limits, count)
+        verdicts: dict[str, str] = {}  # rollouts → their grades
         for step in steps:
-            self.add(step)
-            if step.stage == "generate":
-                name = "rewrites" if "attempts" in step.inputs else "rollouts" if "rollout" in step.tokens else "written"
-                graded[f"{name}/{step.params['samples'][0]}"] = self.grade(problems, step, f"grade · {step.title}")
-                for kind, value in step.tokens.items():
-                    later[kind] += int(value * (rounds - 1))
+            if step.stage != "generate":
+                self.add(step)
+                continue
+            rewriting = "attempts" in step.inputs
+            self.add_priced(step, length * MEAN_LENGTH if rewriting else 0.0)
+            name = "rewrites" if rewriting else "rollouts" if "rollout" in step.tokens else "written"
+            verdicts[step.address] = self.add(grade_step(step, problems, self.grader, "any", f"grade · {step.title}"))
+            graded[f"grade/{name}/{step.params['samples'][0]}"] = verdicts[step.address]
+        meters = round_meters(plain, terms, count, everything)
+        number = rounds(meters, self.suite.budgets[budget_name].limits, train.rounds.count)
+        first = [self.steps[address] for address in verdicts]  # the writing of round 0 is theirs
+        later = {
+            kind: int(meters[f"{who}_written"] * max(0.0, number - 1)) for kind, who in (("rollout", "student"), ("teacher", "teacher"))
+        }
         train_step = Step(
             "train",
             plain,
@@ -185,9 +204,23 @@ class Planner:
             title=f"train · {pair} · {row.label} · {budget_name} · seed {seed}",
             weight=1 + (sum(later.values()) * 1.5 + tokens) / 6000,
             tokens=later,
+            flops=max(0.0, meters["flops"] * number - sum(step.flops for step in first)),
+            gpu_hours=max(0.0, meters["gpu_hours"] * number - sum(step.gpu_hours for step in first)),
             local=local,
         )
-        return self.add(train_step), graded
+        seen = {"problems": problems, "train": self.add(train_step), **({"weights": student.made} if student.made else {})}
+        for who, addresses in round_.write("main", method.terms["main"])[1].items():
+            for start, address in addresses.items():
+                seen |= {f"{who}_rollouts/{start}": address, f"{who}_grades/{start}": verdicts[address]}
+        analysis = Step(
+            "analyse",
+            {"grader": GRADER, "model": asdict(student.ref)},
+            seen,
+            title=f"analyse · {pair} · {row.label} · {budget_name} · seed {seed}",
+            weight=0.5,
+            local={"weights": student.local} if student.local else {},
+        )
+        return {"train": seen["train"], "analysis": self.add(analysis), **graded}
 
 
 def pair_params(spec: PairSpec, student: Model, teacher: Model | None) -> dict[str, Any]:
@@ -215,17 +248,10 @@ def term_sampling(term: Term, train: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
-def rounds_to_come(train: Any, limits: dict[str, float], count: int) -> float:
-    """How many rounds the plan guesses: what the suite says, or what its budget of updates or rounds allows; else ten."""
-    said = [train.rounds.count] if isinstance(train.rounds.count, int) else []
-    said += [limits["rounds"]] if "rounds" in limits else []
-    said += [max(1.0, limits["updates"] * train.optim.batch / count)] if "updates" in limits and count else []
-    return min(said, default=10)
-
-
 def problem_count(found: catalogue.ProblemSet) -> int:
-    """How many problems a set holds, as far as one can tell without loading it; 0 where one cannot."""
-    if found.count is None and str(found.entry.get("file", "")).endswith(".jsonl"):
+    """How many problems a set holds, as far as one can tell without loading it: exactly, or about; 0 where one cannot tell."""
+    known = found.count or found.about
+    if known is None and str(found.entry.get("file", "")).endswith(".jsonl"):
         with Path(found.entry["file"]).open("rb") as file:
             return sum(1 for line in file if line.strip())
-    return found.count or 0
+    return known or 0

@@ -52,7 +52,10 @@ def test_a_misspelt_key_is_one_message_with_place_and_remedy(tmp_path, command) 
     ("words", "says"),
     [
         (("run", "suites/none.yaml"), "none.yaml"),
-        (("run", "suites/smoke.yaml", "--only", "trdd"), "--only trdd: no row matches. Rows: forward_kl, reverse_kl_topk, trd, opsd."),
+        (
+            ("run", "suites/smoke.yaml", "--only", "trdd"),
+            "--only trdd: no row matches. Rows: forward_kl, reverse_kl_topk, trd, opsd, opd_sampled, trd_self_failed.",
+        ),
         (("run", "suites/smoke.yaml", "--processes", "0"), "there must be at least one"),
         (("run", "suites/smoke.yaml", "--store", "/dev/null/store"), "--store DIR"),
         (("methods", "forward_lk"), "forward_kl"),
@@ -67,13 +70,23 @@ def test_wrong_words_are_one_message_and_exit_2(words, says: str, command) -> No
 
 def test_plan_as_json(tmp_path, command) -> None:
     said = json.loads(command("plan", "suites/smoke.yaml", "--store", tmp_path, "--json").stdout)
-    assert set(said) == {"steps", "rows", "alone", "shared", "tokens"}
+    assert set(said) == {"steps", "rows", "alone", "shared", "tokens", "cost"}
     assert said["shared"] == len(said["steps"]) < said["alone"]
     for step in said["steps"]:
         assert {"key", "stage", "state", "why", "rows"} <= set(step)
         assert step["state"] == "todo" and step["why"] == "new" and step["rows"]
     labels = [row["label"] for row in said["rows"]]
-    assert labels == ["student", "student_again", "teacher", "forward_kl", "reverse_kl_topk", "trd", "opsd"]
+    assert labels == [
+        "student",
+        "student_again",
+        "teacher",
+        "forward_kl",
+        "reverse_kl_topk",
+        "trd",
+        "opsd",
+        "opd_sampled",
+        "trd_self_failed",
+    ]
     assert set(said["tokens"]) == {"rollout", "teacher", "exam", "estimated"} and said["tokens"]["estimated"] is True
     for kind in ("rollout", "teacher", "exam"):
         assert 0 < said["tokens"][kind]["shared"] <= said["tokens"][kind]["alone"]

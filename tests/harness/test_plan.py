@@ -57,13 +57,15 @@ def test_plain_on_policy_rows_share_one_rollout_of_round_0() -> None:
     made = plan(load_suite(ROOT / "suites" / "quickstart.yaml"))
     rows = {row.label: made.needed(row.steps.values()) for row in made.rows}
     rollouts = {step.address for step in made.steps if step.title.startswith("rollout · student · round 0")}
-    (one,) = rollouts
-    assert all(one in rows[label] for label in (*PLAIN_ON_POLICY, "opsd", "trd", "placebo"))
-    assert one not in rows["sft_teacher"]
+    assert len(rollouts) == 2  # one samples with top-p
+    (one,) = rollouts & rows["trd"]
+    assert all(one in rows[label] for label in (*PLAIN_ON_POLICY, "opsd", "trd", "trd_self", "opd_sampled", "placebo"))
+    assert not rollouts & rows["sft_teacher"]
+    assert one not in rows["revisiting"]
     constructed = {label: rows[label] & keys(made, "construct") for label in PLAIN_ON_POLICY}
     assert len(set(map(frozenset, constructed.values()))) == 1
     trained = [row.steps["train"] for row in made.rows if row.method]
-    assert len(set(trained)) == len(trained) == 8
+    assert len(set(trained)) == len(trained) == 11
 
 
 def test_two_pairs_with_one_student_share_its_exams_and_rollouts(tmp_path) -> None:

@@ -1,0 +1,107 @@
+"""What a plan will cost, estimated before anything is spent: tokens, FLOPs, modelled H100-hours (harness/costs.py).
+
+Guesses, stated where they are printed: a response is half as long as it may be, a prompt without an attempt has 200 tokens, and a filter
+keeps half of what it looks at for each verdict that it asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from harness import catalogue
+from harness.costs import flops, h100_seconds
+from harness.records import ModelRef
+from harness.spec.model import METERS
+from methods.method import Term
+from methods.parts.teachers import Frozen, Nobody
+
+MEAN_LENGTH = 0.5  # of max_tokens
+PROMPT = 200  # tokens
+KEPT = 0.5  # for each verdict asked for
+UNKNOWN_ROUNDS = 10  # where no limit tells
+
+
+@dataclass(frozen=True)
+class Work:
+    """Of one step: floating-point operations and hours of one H100."""
+
+    flops: float = 0.0
+    gpu_hours: float = 0.0
+
+
+def parameters(ref: ModelRef) -> float | None:
+    """Weights that multiply once per token, from the catalogue; None where it does not tell."""
+    try:
+        entry = catalogue.model(ref.path)
+    except catalogue.Unknown:
+        return None
+    untied = not entry.get("tied", True)
+    return float(entry["parameters"] - (entry["vocabulary"] * entry["hidden"] if untied else 0)) if "parameters" in entry else None
+
+
+def unsized(refs: Iterable[ModelRef]) -> tuple[str, ...]:
+    """The models whose size is not known: their work is left out of every estimate."""
+    return tuple(dict.fromkeys(ref.path for ref in refs if parameters(ref) is None))
+
+
+def work(size: float | None, **tokens: Any) -> Work:
+    """`tokens`: read, written, trained, adapter, as harness.costs names them."""
+    if size is None:
+        return Work()
+    return Work(flops(parameters=size, **tokens), h100_seconds(parameters=size, **tokens) / 3600)
+
+
+def generation(params: dict[str, Any], written: float, attempt: float = 0.0) -> Work:
+    """Of a generate step with these params: `written` tokens in all; `attempt` tokens a prompt holds beside the problem."""
+    sequences = written / (params["sampling"]["max_tokens"] * MEAN_LENGTH)
+    return work(parameters(ModelRef(**params["model"])), written=written, read=sequences * (PROMPT + attempt))
+
+
+def round_meters(params: dict[str, Any], terms: dict[str, Term], problems: float, all_problems: float) -> dict[str, float]:
+    """Each meter of a budget after one round over `problems` of `all_problems`, training included. `params` are the train step's."""
+    student = parameters(ModelRef(**params["pair"]["student"])) or 0.0
+    pair_teacher = params["pair"]["teacher"]
+    spent: dict[str, float] = dict.fromkeys(METERS, 0.0)
+    spent |= {"rounds": 1.0, "epochs": problems / max(1.0, all_problems)}
+    writing: set[tuple] = set()
+    for name, term in terms.items():
+        acts = term.writer.acts(term.reads.needs_attempt)
+        asked = params["sampling"][name]
+        length = {who: asked[who]["max_tokens"] * MEAN_LENGTH for who in asked}
+        teacher = student if isinstance(term.teacher, Frozen) or not pair_teacher else parameters(ModelRef(**pair_teacher)) or 0.0
+        count = problems * asked[acts[-1].by]["n"]
+        attempt = length["student"] if term.reads.needs_attempt else 0.0
+        for act in acts:
+            written = count * length[act.by]
+            read = count * (PROMPT + (attempt if act.reads == "method" else 0.0))
+            what = (act, tuple(sorted(asked[act.by].items())))
+            if what in writing:  # terms that ask alike share what is written
+                continue
+            writing.add(what)
+            spent[f"{act.by}_written"] += written
+            spent["teacher_read"] += read if act.by == "teacher" else 0.0
+            _add(spent, work(student if act.by == "student" else teacher, written=written, read=read if act.by == "teacher" else 0.0))
+        kept = count * KEPT ** len(term.keep.needs)
+        tokens = kept * length[acts[-1].by]
+        spent["trained"] += tokens
+        spent["updates"] += kept / params["optim"]["batch"] if name == "main" else 0.0
+        _add(spent, work(student, trained=tokens + kept * PROMPT, adapter=bool(params["lora"])))
+        if not isinstance(term.teacher, Nobody):
+            read = count * (PROMPT + attempt + length[acts[-1].by])
+            spent["teacher_read"] += read
+            _add(spent, work(teacher, read=read))
+    return spent
+
+
+def _add(spent: dict[str, float], done: Work) -> None:
+    spent["flops"] += done.flops
+    spent["gpu_hours"] += done.gpu_hours
+
+
+def rounds(meters: dict[str, float], limits: dict[str, float], count: int | str) -> float:
+    """How many rounds a row will run: until the first limit, or as many as the suite says."""
+    said = [float(count)] if isinstance(count, int) else []
+    said += [limit / meters[meter] for meter, limit in limits.items() if meters[meter] > 0]
+    return min(said, default=UNKNOWN_ROUNDS)
