@@ -7,11 +7,18 @@ from pathlib import Path
 
 from harness.results import Result, read_results, read_retired, read_suites
 from harness.store import write_atomically
-from reports import html, markdown, spreadsheet
+from reports import html, markdown, sheets, spreadsheet
 from reports.nouns import Board
 from reports.tables import board
 
-PAGES = (("index.html", html.page), ("leaderboard.md", markdown.text), ("leaderboard.csv", spreadsheet.text))
+PAGES = (
+    ("index.html", html.page),
+    ("leaderboard.md", markdown.text),
+    ("leaderboard.csv", spreadsheet.text),
+    ("difficulty.csv", sheets.difficulty),
+    ("written.csv", sheets.written),
+    ("course.csv", sheets.course),
+)
 
 
 def render(results_folders: Sequence[Path], out: Path) -> list[Path]:

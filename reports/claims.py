@@ -10,6 +10,7 @@ from reports.estimates import holm
 from reports.nouns import SEEDS_FOR_RANKS, Group, Row
 from reports.words import Span, hours, listed, plural, points
 
+MANY = 4  # above so many, rows that nothing is claimed of are counted, not named
 CHEAPER = 0.9  # a row is called the cheapest where it costs less than this share of every other
 
 
@@ -72,7 +73,9 @@ def _sentence(group: Group) -> Iterable[Span]:
         yield from listed([row.label for row in below])
         yield ("text", f" {'falls' if len(below) == 1 else 'fall'} below it ({_span(below)}).")
     level = [row for row in tested if row.beyond is None]
-    if above and level:
+    if above and len(level) > MANY:
+        yield ("text", f" The other {len(level)} methods with a score cannot be told from it.")
+    elif above and level:
         yield ("text", " ")
         yield from listed([row.label for row in level])
         yield ("text", " cannot be told from it.")

@@ -15,13 +15,31 @@ OF_WRITING = {  # ending of a name: what it is, how it is written
     "truncated_share": ("cut off", "percent"),
 }
 OF_TRAINING = {
-    "lag": ("lag", "updates", "mean", "mean number of updates between writing and training"),
     "dropped": ("problems", "dropped", "count", "training problems over a length limit, dropped for all rows"),
+    "answer_for_solution": ("problems", "answer for solution", "count", "problems without a solution: a sentence with the answer stood in"),
+    "kept_share": ("trajectories", "kept", "percent", "share that weighs something in training"),
+    "over_teacher_prompt": ("trajectories", "over the teacher’s limit", "count", "the teacher’s prompt was too long: they weigh nothing"),
+    "ungraded": ("trajectories", "ungraded", "count", "the verdict that a filter asks for is missing: they weigh nothing"),
+    "masked_share": ("trajectories", "masked tokens", "percent", "share of tokens that a rule leaves out"),
+    "lag": ("lag", "updates", "mean", "mean number of updates between writing and training"),
+    "sampler_gap": (
+        "sampler",
+        "gap",
+        "number",
+        "mean |Δ log p| a token, in nats, between sampler and trainer at a round’s first update; the largest of the rounds",
+    ),
+    "probe": (
+        "sampler",
+        "probe",
+        "number",
+        "mean |Δ log p| a token, in nats, on the text by which served weights are known to be the right ones",
+    ),
     "last_objective": ("last update", "objective", "number", "what training minimised"),
-    "last_reverse_kl": ("last update", "reverse KL", "number", "KL(student ‖ teacher) a token, in nats"),
+    "last_kl_forward": ("last update", "forward KL", "number", "KL(teacher ‖ student) a token, in nats"),
+    "last_kl_reverse": ("last update", "reverse KL", "number", "KL(student ‖ teacher) a token, in nats"),
     "last_same_top": ("last update", "same top token", "percent", "share of tokens at which student and teacher agree on the likeliest"),
-    "last_student_entropy": ("last update", "student's entropy", "number", "nats a token"),
-    "last_teacher_entropy": ("last update", "teacher's entropy", "number", "nats a token"),
+    "last_student_entropy": ("last update", "student’s entropy", "number", "nats a token"),
+    "last_teacher_entropy": ("last update", "teacher’s entropy", "number", "nats a token"),
     "last_gradient_norm": ("last update", "gradient norm", "number", "before clipping"),
 }
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
 
 from harness.results import Meters
 from reports import words
 from reports.diagnostics import column_groups, never_cut
+from reports.difficulty import FEW
 from reports.nouns import AGAIN, BLOCKS, SEEDS_FOR_RANKS, Board, Group, Row
+from reports.sparklines import shown, sparklines
+from reports.wrapping import argued, breakable, brief, dotted
 
 TEMPLATES = Path(__file__).parent / "templates"
+FILES = ("leaderboard.csv", "difficulty.csv", "written.csv", "course.csv", "leaderboard.md")  # that stand beside the page
 QUESTIONS = {
     "writer": "whose tokens are trained on",
     "teacher": "which model teaches",
@@ -73,6 +75,7 @@ def page(board: Board) -> str:
             rows=sum(len(group.rows) for group in board.groups),
             exams=len({exam.sat[0] for group in board.groups for exam in group.exams}),
             blocks=BLOCKS,
+            files=FILES,
         )
     )
 
@@ -89,27 +92,29 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         name: getattr(words, name) for name in ("percent", "points", "gap", "interval", "series", "short", "hours", "amount", "moment")
     }
-    environment.filters |= {"breakable": breakable, "dotted": dotted}
+    environment.filters |= {
+        "breakable": breakable,
+        "dotted": dotted,
+        "brief": brief,
+        "argued": argued,
+        "bucket": words.bucket,
+        "tokens": words.tokens,
+    }
     environment.globals |= {
         "plural": words.plural,
+        "says": words.says,
+        "shared": words.shared,
         "answer": answer,
         "basis": words.basis,
         "settings": settings,
         "crowded": crowded,
         "diagnostics": column_groups,
         "never_cut": never_cut,
+        "sparklines": sparklines,
+        "shown": shown,
+        "few": FEW,
     }
     return environment
-
-
-def breakable(label: str) -> Markup:
-    """A long label or answer may break after its joints, never inside a word or a figure."""
-    return Markup("<wbr>").join(re.split(r"(?<=[_\[=(])(?!$)|(?<=\.)(?![0-9]|$)", label))
-
-
-def dotted(mark: str) -> Markup:
-    """A mark may break after the dots of a field (and at its spaces), never inside a word or a figure."""
-    return Markup("<wbr>").join(re.split(r"(?<=\.)(?![0-9\s]|$)", mark))
 
 
 def settings(group: Group) -> list[words.Span]:

@@ -2,53 +2,60 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from reports.claims import noise
-from reports.nouns import Board, Exam, Group, Row
-from reports.words import DASH, basis, gap, hours, interval, percent, plain, points
+from reports.markup import as_text, code, inline, table
+from reports.nouns import Board, Deviation, Exam, Group, Row
+from reports.summaries import analysis
+from reports.words import DASH, basis, gap, hours, interval, percent, plain, points, series
 
 
 def text(board: Board) -> str:
-    lines = [f"# {_inline(board.title)}", ""]
+    lines = [f"# {inline(board.title)}", ""]
     for group in board.groups:
         lines += _group(group)
     if board.deviations:
-        lines += ["## Deviations", "", *(f"- {_inline(said)}" for said in board.deviations), ""]
+        lines += ["## Deviations", "", *(f"- {inline(_deviation(each))}" for each in board.deviations), ""]
     said = board.provenance
     parts = [*(f"commit {commit}" for commit in said.commits), *(f"{name} {version}" for name, version in said.versions), *said.devices]
     if parts:
-        lines += ["Made with " + _inline(" · ".join(parts)) + ".", ""]
+        lines += ["Made with " + inline(" · ".join(parts)) + ".", ""]
     return "\n".join(lines)
+
+
+def _deviation(each: Deviation) -> str:
+    return f"{each.said} ({series(each.suites)})" if each.suites else each.said
 
 
 def _group(group: Group) -> Iterable[str]:
     yield from (
-        f"## {_inline(group.pair)}" + (f", budget {_inline(group.budget)}" if group.budget else ""),
+        f"## {inline(group.pair)}" + (f", budget {inline(group.budget)}" if group.budget else ""),
         "",
-        _text(f"{plain(group.sentence)} {noise(group)}"),
+        *((inline(group.pairing), "") if group.pairing else ()),
+        as_text(f"{plain(group.sentence)} {noise(group)}"),
         "",
     )
     control = ["Δ best control"] if group.controlled else []
     head = ["rank", "row", f"{group.primary.title} ±", "Δ base [95%]", *control, "H100-h", "seeds", "division", "sees", "marks"]
-    yield from _table(head, [_summary(row, group) for row in group.rows])
+    yield from table(head, [_summary(row, group) for row in group.rows])
     yield from (
         "",
-        f"The score is {_inline(_basis(group))}, in percent; differences in points, paired.",
+        f"The score is {inline(_basis(group))}, in percent; differences in points, paired.",
         "",
     )
     head = [
         "row",
         *(f"{_exam(exam)} {figure}" for exam in group.exams for figure in (f"Avg@{exam.samples} ±", "Δ base", f"Pass@{exam.pass_k}")),
     ]
-    yield from _table(head, [_scores(row, group) for row in group.rows])
+    yield from table(head, [_scores(row, group) for row in group.rows])
     yield ""
     broken = [row for row in group.rows if row.reason]
     if broken:
-        yield from (*(f"- `{_code(row.label)}` {_inline(row.reason or '')}" for row in broken), "")
+        yield from (*(f"- `{code(row.label)}` {inline(row.reason or '')}" for row in broken), "")
+    yield from analysis(group)
     if group.retired:
-        yield from ("No longer in the suite: " + ", ".join(f"`{_code(row.label)}`" for row in group.retired) + ".", "")
+        yield from ("No longer in the suite: " + ", ".join(f"`{code(row.label)}`" for row in group.retired) + ".", "")
 
 
 def _basis(group: Group) -> str:
@@ -63,20 +70,20 @@ def _exam(exam: Exam) -> str:
 def _summary(row: Row, group: Group) -> list[str]:
     return [
         _rank(row),
-        f"`{_code(row.label)}`",
+        f"`{code(row.label)}`",
         _with_error(row.primary),
         f"{points(row.base.value)} [{interval(row.base.interval95)}]" if row.base else gap(None, row.label == group.untrained),
         *([gap(row.control and row.control.value, row.label == group.best_control)] if group.controlled else []),
         hours(row.cost.gpu_hours) if row.cost else DASH,
         str(len(row.seeds)) if row.seeds else DASH,
-        _inline(row.division),
+        inline(row.division),
         ", ".join(row.sees) or DASH,
-        _inline("; ".join([*([row.reason] if row.reason else []), *row.marks])) or DASH,
+        inline("; ".join([*([row.reason] if row.reason else []), *row.marks])) or DASH,
     ]
 
 
 def _scores(row: Row, group: Group) -> list[str]:
-    cells = [f"`{_code(row.label)}`"]
+    cells = [f"`{code(row.label)}`"]
     for cell in row.cells:
         cells += [
             _with_error(cell.avg) if cell.avg else cell.note or DASH,
@@ -92,27 +99,3 @@ def _rank(row: Row) -> str:
 
 def _with_error(found) -> str:
     return DASH if found is None else percent(found.value) + (f" ± {percent(found.stderr)}" if found.stderr is not None else "")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
-    yield _line([_inline(cell) for cell in head])
-    yield _line(["---"] * len(head))
-    yield from map(_line, rows)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _text(said: str) -> str:
-    """A generated sentence: labels stand in backticks already, where only the bar and the line break can do harm."""
-    return " ".join(said.split())
-
-
-def _inline(said: str) -> str:
-    """Text from outside: shown as it is, never as markup."""
-    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(said.split())).replace("<", "&lt;")
-
-
-def _code(label: str) -> str:
-    return " ".join(label.split()).replace("`", "'").replace("|", "\\|")

@@ -102,6 +102,132 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Texts:
+    """What one model wrote to be trained on; shares as fractions, lengths in tokens. Equal ones are the same texts."""
+
+    kind: str  # "attempts" of the student, "rewrites" of them by a teacher, "texts" that a teacher wrote from the problem
+    count: int
+    right: float | None  # share of those that the verifier could judge
+    ungraded: int
+    truncated: float
+    mean: float | None
+    median: float | None
+    mean_right: float | None
+    mean_wrong: float | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of attempts that were right or wrong, those whose rewrite was right or wrong."""
+
+    attempt: str  # "right" | "wrong"
+    rewrite: str
+    name: str
+    count: int
+    share: float  # of all attempts that were rewritten, both judged
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The joint outcome of attempt and rewrite, for the rows that share it."""
+
+    labels: tuple[str, ...]
+    total: int
+    cells: tuple[Outcome, ...]  # wrong wrong, wrong right, right wrong, right right
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What the rows of a group were trained through; each with the rows that share it."""
+
+    attempts: tuple[tuple[Texts, tuple[str, ...]], ...]
+    rewrites: tuple[tuple[Texts, tuple[str, ...]], ...]
+    outcomes: tuple[Outcomes, ...]
+    rows: tuple[str, ...]  # all that were trained
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something followed over a run."""
+
+    name: str
+    head: str
+    meaning: str
+    kind: str = "nats"  # "nats" | "signed" | "percent"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One value a part of the run; None where there is none."""
+
+    of: str  # "right" | "wrong": where the student's attempt was; "all"
+    values: tuple[float | None, ...]
+
+    @property
+    def known(self) -> tuple[float, ...]:
+        return tuple(value for value in self.values if value is not None)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measure of one row: its lines, and why a line or all are missing."""
+
+    lines: tuple[Line, ...]
+    lacks: str | None = None
+
+
+@dataclass(frozen=True)
+class CourseRow:
+    label: str
+    block: str
+    places: tuple[float, ...]  # where in the run each part stands, 0 to 1
+    measured: tuple[Measured, ...]  # in the order of the measures
+
+
+@dataclass(frozen=True)
+class Course:
+    measures: tuple[Measure, ...]
+    scales: tuple[tuple[float, float] | None, ...]  # lowest and highest value of any row, and zero; None where nobody has any
+    rows: tuple[CourseRow, ...]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Problems of which the second sitting of the untrained student solved `low` to `high` of `of` samples."""
+
+    low: int
+    high: int
+    of: int
+    problems: int
+
+
+@dataclass(frozen=True)
+class InBucket:
+    """What one row reached on the problems of a bucket, and the differences to the first sitting of the untrained student."""
+
+    avg: float | None = None
+    avg_delta: Delta | None = None
+    passed: float | None = None
+    passed_delta: Delta | None = None
+
+
+@dataclass(frozen=True)
+class BucketRow:
+    label: str
+    block: str
+    cells: tuple[InBucket, ...]
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """One exam by difficulty."""
+
+    exam: Exam
+    buckets: tuple[Bucket, ...]
+    rows: tuple[BucketRow, ...]
+
+
+@dataclass(frozen=True)
 class Group:
     """One pair under one budget: what may be compared."""
 
@@ -119,6 +245,11 @@ class Group:
     best_control: str | None
     baseline: str | None  # label of the suite's baseline row, where it has a score
     seeds: int  # the most that any trained row has
+    writing: Writing | None
+    course: Course | None
+    difficulties: tuple[Difficulty, ...]
+    undivided: str | None  # why nothing is sorted by difficulty, where nothing is
+    pairing: str | None = None  # who learns from whom, in which mode, and what is declared to differ
 
     @property
     def ranked(self) -> bool:
@@ -156,8 +287,16 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Deviation:
+    """A sentence in which suites say how they differ from what they follow."""
+
+    said: str
+    suites: tuple[str, ...]  # empty where all suites of the board say it
+
+
+@dataclass(frozen=True)
 class Board:
     title: str
     groups: tuple[Group, ...]
-    deviations: tuple[str, ...]
+    deviations: tuple[Deviation, ...]
     provenance: Provenance

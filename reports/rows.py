@@ -13,7 +13,7 @@ from reports.drafts import Draft, Endpoint, difference, mean, on
 from reports.estimates import Estimate, estimate
 from reports.nouns import Cell, Exam, Primary, Row
 from reports.sees import sees
-from reports.words import DASH, plural
+from reports.words import DASH, plural, says
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def _marks(draft: Draft, field: Field, cells: Sequence[Cell], found: Estimate | 
         yield f"at {max(times, key=lambda at: (len(at), at))}"
     if draft.block in ("method", "control") and len(draft.done) == 1 < field.seeds and first.seed is not None:
         yield "one seed"
-    few = [f"{name} = {value}" for name, value in sorted(first.overrides.items())]
-    yield from few if len(few) <= 2 else [plural(len(few), "override")]
+    few = [f"{name} = {value}" for name, value in sorted(first.overrides.items()) if not says(draft.label, name, value)]
+    yield from few if sum(map(len, few)) <= 40 else [plural(len(few), "override")]  # all of them stand with the row's answers
 
 
 def _cell(draft: Draft, exam: Exam, untrained: Draft | None) -> Cell:
@@ -126,7 +126,7 @@ def _average(values: Iterable[float | None]) -> float | None:
 
 def _mean_cost(results: Sequence[Result]) -> Meters:
     found = {name: _average(getattr(result.cost.charged, name) for result in results) for name in Meters.model_fields}
-    fractions = ("epochs", "flops", "gpu_hours")
+    fractions = ("epochs", "rounds", "flops", "gpu_hours")
     return Meters.model_validate({name: value if value is None or name in fractions else round(value) for name, value in found.items()})
 
 

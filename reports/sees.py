@@ -29,6 +29,8 @@ def _of(term: Mapping[str, object]) -> set[str]:
         found.add(f"{who} logits")
     if "Solution" in reads or "Solution" in writer:
         found.add("reference solutions")
+    if "fallback='answer'" in reads:
+        found.add("gold answers")  # they stand in where a solution is missing
     if "Peers" in reads:
         found |= {"peers", "gold answers"}
     if loss.startswith("Reward") or "BestOf" in writer or "Pick(" in writer or (keep and not keep.startswith("All")):
@@ -44,6 +46,6 @@ def _of_text(term: str) -> set[str]:
         found.add(f"{who} logits")
     if "Solution(" in term:
         found.add("reference solutions")
-    if any(name in term for name in ("BestOf(", "Reward(", "Failed(", "Solved(", "WithPeers(")):
+    if any(name in term for name in ("BestOf(", "Reward(", "Failed(", "Solved(", "Recovered(", "WithPeers(", "fallback='answer'")):
         found.add("gold answers")
     return found

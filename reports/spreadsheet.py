@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harness.results import Meters
 from reports.nouns import Board, Cell, Exam, Group, Row
@@ -45,21 +45,24 @@ COST = (*Meters.model_fields, "ended_by")
 
 
 def text(board: Board) -> str:
+    return lines((*ROW, *PRIMARY, *EXAM, *ANSWERS, *COST), _lines(board))
+
+
+def lines(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A whole file: text in it never starts a formula, figures keep all their digits."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow((*ROW, *PRIMARY, *EXAM, *ANSWERS, *COST))
-    writer.writerows(_lines(board))
+    writer.writerow(head)
+    writer.writerows([_safe(value) for value in row] for row in rows)
     return stream.getvalue()
 
 
-def _lines(board: Board) -> Iterable[list[object]]:
+def _lines(board: Board) -> Iterable[Sequence[object]]:
     for group in board.groups:
         for row in (*group.rows, *group.retired):
             sat = [(exam, cell) for exam, cell in zip(group.exams, row.cells, strict=True) if cell.avg or cell.truncated is not None]
             for exam, cell in sat or [(None, None)]:
-                yield [
-                    _safe(value) for value in (*_row(group, row), *_primary(group, row), *_exam(exam, cell), *_answers(row), *_cost(row))
-                ]
+                yield (*_row(group, row), *_primary(group, row), *_exam(exam, cell), *_answers(row), *_cost(row))
 
 
 def _row(group: Group, row: Row) -> tuple:

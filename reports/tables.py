@@ -10,9 +10,13 @@ from typing import Any
 from harness.results import Result
 from reports.claims import judged
 from reports.columns import endpoint, exam_columns, primary
+from reports.course import course
+from reports.difficulty import difficulties
 from reports.drafts import difference, drafts, is_reference, mean, rank_intervals
-from reports.nouns import AGAIN, BLOCKS, Board, Group, Provenance, Row
+from reports.nouns import AGAIN, BLOCKS, Board, Deviation, Group, Provenance, Row
+from reports.pairing import pairing
 from reports.rows import Field, row
+from reports.written import writing
 
 
 def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | None = None, retired: Sequence[Result] = ()) -> Board:
@@ -28,8 +32,16 @@ def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | N
         left = [result for result in retired if result.suite == name]
         made = list(_groups(mine, suites.get(name, {})))
         groups += judged([_with_retired(group, budget, found) for (group, budget), found in zip(made, _homes(made, left), strict=True)])
-    deviations = tuple(dict.fromkeys(str(text) for name in names for text in suites.get(name, {}).get("deviations") or ()))
-    return Board(" + ".join(names) or "no results", tuple(groups), deviations, _provenance(results))
+    return Board(" + ".join(names) or "no results", tuple(groups), tuple(_deviations(names, suites)), _provenance(results))
+
+
+def _deviations(names: Sequence[str], suites: Mapping[str, Mapping[str, Any]]) -> Iterable[Deviation]:
+    by: dict[str, list[str]] = {}
+    for name in names:
+        for text in dict.fromkeys(map(str, suites.get(name, {}).get("deviations") or ())):
+            by.setdefault(text, []).append(name)
+    for said, of in by.items():
+        yield Deviation(said, () if len(of) == len(names) else tuple(of))
 
 
 def _groups(results: Sequence[Result], suite: Mapping[str, Any]) -> Iterable[tuple[Group, str | None]]:
@@ -74,6 +86,10 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         (rows if draft in in_suite else retired).append(row(draft, field, ranks.get(draft.label), anchor))
     if ranks:  # an order says something: give one only where ranks do
         rows.sort(key=lambda row: (BLOCKS.index(row.block), -(row.primary.value if row.primary else -1) if row.block == "method" else 0))
+    place = {row.label: at for at, row in enumerate(rows)}
+    as_shown = sorted(in_suite, key=lambda draft: place[draft.label])
+    followed = [draft for draft in as_shown if draft.block in ("method", "control")]
+    by_difficulty, undivided = difficulties(as_shown, untrained, again, exams)
     return Group(
         suite=results[0].suite,
         pair=pair,
@@ -89,6 +105,11 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         best_control=best.label if best else None,
         baseline=baseline.label if baseline else None,
         seeds=seeds,
+        writing=writing(followed),
+        course=course(followed),
+        difficulties=by_difficulty,
+        undivided=undivided,
+        pairing=pairing((suite.get("pairs") or {}).get(pair)),
     )
 
 

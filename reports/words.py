@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 Span = tuple[str, str]  # ("text" | "code", what it says)
@@ -70,9 +71,26 @@ def amount(number: float | None) -> str:
     return f"{number:.4g}" if abs(number) >= 0.01 else powered(number, 2)
 
 
+def nats(number: float | None) -> str:
+    """Three decimals, so that a column of them can be read down; more only where they would say zero of what is not."""
+    if number is None or number == 0 or not 0.0005 <= abs(number) < 10:
+        return short(number, even=bool(number))
+    return f"{number:.3f}".replace("-", MINUS)
+
+
+def tokens(number: float | None) -> str:
+    """A length: 62.0, 1,204."""
+    return DASH if number is None else f"{number:,.1f}" if number < 100 else f"{number:,.0f}"
+
+
 def moment(said: str) -> str:
     """2026-11-20T23:00:49+00:00 to the minute; anything else as it is."""
     return f"{said[:10]} {said[11:16]} UTC" if len(said) == 25 and said.endswith("+00:00") else said
+
+
+def bucket(low: int, high: int, of: int) -> str:
+    """How many of the samples were right: 0 of 16, 1–8 of 16."""
+    return f"{low} of {of}" if low == high else f"{low}–{high} of {of}"
 
 
 def basis(title: str, over: Sequence[str], weight: str, asked: str | None) -> str:
@@ -97,8 +115,22 @@ def listed(labels: Sequence[str], most: int = 6) -> list[Span]:
     return spans
 
 
+def shared(labels: Sequence[str], of: Sequence[str], few: int = 3) -> list[Span]:
+    """`a`, `b` and `c`; many that leave out only a few: all 19 rows but `d`."""
+    others = [label for label in of if label not in labels]
+    if len(labels) <= few or len(others) > few:
+        return listed(labels, most=len(labels))
+    said: list[Span] = [("text", f"all {len(of)} rows")]
+    return [*said, ("text", " but "), *listed(others)] if others else said
+
+
 def plain(spans: Iterable[Span]) -> str:
     return "".join(f"`{text.replace('`', chr(39))}`" if kind == "code" else text for kind, text in spans)
+
+
+def says(label: str, field: str, value: str) -> bool:
+    """Whether the label of a row, one of a grid, gives the value already: trd[keep=Failed]."""
+    return f"{field}={value.replace('()', '')}" in re.split(r"[\[\],]\s*", label)
 
 
 def series(names: Sequence[str]) -> str:

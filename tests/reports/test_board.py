@@ -226,6 +226,54 @@ def test_no_results_make_an_empty_board():
             },
             ("reference solutions",),
         ),
+        (
+            {
+                "writer": "Student()",
+                "teacher": "Pair()",
+                "reads": "Plain()",
+                "loss": "Loss(ReverseKL(), support=Sampled(), route=Policy(ratio_clip=0.2))",
+            },
+            ("teacher logits",),
+        ),
+        (
+            {
+                "writer": "Student()",
+                "teacher": "Frozen()",
+                "reads": "WithSolution(template='trd-reference', fallback='answer')",
+                "loss": "Loss(ForwardKL())",
+            },
+            ("own logits", "reference solutions", "gold answers"),
+        ),
+        (
+            {
+                "writer": "Teacher()",
+                "teacher": "Frozen()",
+                "reads": "WithAttemptAndSolution()",
+                "loss": "Loss(ForwardKL())",
+                "keep": "All()",
+            },
+            ("own logits", "own text", "reference solutions"),
+        ),
+        (
+            {
+                "writer": "Student()",
+                "teacher": "Nobody()",
+                "reads": "Plain()",
+                "loss": "NLL()",
+                "also": {
+                    "again": "Term(loss=Loss(ForwardKL()), weight=1.0, writer=Teacher(), teacher=Pair(), reads=WithAttempt(), "
+                    "tokens=Every(), keep=Recovered())"
+                },
+            },
+            ("teacher logits", "teacher text", "gold answers"),
+        ),
+        *(
+            (
+                {"writer": "Teacher()", "teacher": "Pair()", "reads": "WithAttempt()", "loss": "Loss(ForwardKL())", "keep": f"{keep}()"},
+                ("teacher logits", "teacher text", "gold answers"),
+            )
+            for keep in ("Failed", "Solved", "Recovered")
+        ),
         ({}, ()),
     ],
 )
@@ -298,3 +346,10 @@ def test_figures_for_people():
     assert [short(number) for number in (0.00059231, -0.5, 3.2e-6)] == ["0.000592", "−0.5", "3.2·10⁻⁶"]
     assert [amount(number) for number in (1_234_567, 7.5, 5.0, 1.9067929190175438e-07)] == ["1,234,567", "7.5", "5", "1.91·10⁻⁷"]
     assert (moment("2026-11-20T23:00:49+00:00"), moment("2026-11-20")) == ("2026-11-20 23:00 UTC", "2026-11-20")
+
+
+def test_many_rows_that_nothing_is_claimed_of_are_counted(quickstart, make_row):
+    level = [make_row(f"level-{number}", level=0.33) for number in range(6)]
+    said = plain(board([*quickstart, *level]).groups[0].sentence)
+    assert "The other 7 methods with a score cannot be told from it." in said  # and opsd
+    assert "level-3" not in said

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import reports
+from harness.results import Analysis, Moment, Written
 from reports import html
 from reports.tables import board
 
@@ -102,6 +103,78 @@ document.title = cells.length + " | " + broken.join(" ") + " | " + (document.doc
     cells, broken, fits = dom[dom.index("<title>") + 7 : dom.index("</title>")].split(" | ")
     assert int(cells) > 100
     assert (broken, fits) == ("", "true")
+
+
+def analysed(row):
+    """The row with an analysis in the shape of a real one."""
+    wrote = Written(
+        count=2048, right=900, truncated=12, mean_length=9120.4, median_length=7000, mean_length_right=6000, mean_length_wrong=12_000
+    )
+    course = [
+        Moment(
+            until=(at + 1) / 10, tokens=1000, student_nll=0.9 - at / 20, teacher_nll=0.6, kl_forward=0.4, kl_reverse=0.3, epistemic_mass=0.005,
+            kl_forward_right=0.3 - at / 50, kl_forward_wrong=0.5 - at / 40, kl_reverse_right=0.2, kl_reverse_wrong=0.4 - at / 50,
+        )
+        for at in range(10)
+    ]  # fmt: skip
+    outcomes = {"wrong wrong": 148, "wrong right": 1000, "right wrong": 200, "right right": 700}
+    return row.model_copy(update={"analysis": Analysis(attempts=wrote, rewrites=wrote, outcomes=outcomes, course=course)})
+
+
+@pytest.mark.parametrize("width", [1280, 800, 500])
+def test_the_analysis_opens_sorts_and_fits(quickstart, make_row, tmp_path, width):
+    """Folds opened: nothing wider than the window, no box scrolls down, lines are drawn, the matrix outlasts the filter, buckets sort."""
+    rows = [analysed(row) if row.method else row for row in (*quickstart, make_row("reverse_kl_topk[keep=Recovered]"))]
+    probe = """<script>
+document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
+const all = (selector) => Array.from(document.querySelectorAll(selector)), seen = [];
+seen.push(document.documentElement.scrollWidth <= innerWidth);
+seen.push(all(".fit, .scroll").filter((box) => box.scrollHeight > box.clientHeight).length);
+seen.push(all("svg.spark").filter((line) => line.getBoundingClientRect().height < 20 || !line.querySelector("title").textContent).length);
+const strokes = all("svg.spark path").map((path) => getComputedStyle(path).stroke);
+seen.push(strokes.length > 40 && !strokes.includes("none"));
+const labels = all(".courses .label, .buckets .label");
+seen.push(labels.filter((label) => label.scrollWidth > label.closest("th").clientWidth).length);
+const button = document.querySelector("table.buckets thead tr:last-child th:nth-child(2) button"); button.click();
+const avg = Array.from(document.querySelectorAll("table.buckets")[0].querySelectorAll("tbody.of-method tr"), (row) => Number(row.cells[1].dataset.value));
+seen.push(avg.length > 3 && avg.every((value, at) => !at || avg[at - 1] >= value));
+const input = document.getElementById("filter"); input.value = "opsd"; input.dispatchEvent(new Event("input"));
+seen.push(all("table.outcome tbody tr:not([hidden])").length, all("table.courses tbody.of-method tr:not([hidden])").length);
+document.title = seen.join(" | ");
+</script></body>"""
+    page = tmp_path / "index.html"
+    page.write_text(html.page(board(rows)).replace("</body>", probe), encoding="utf-8")
+    dom = browse("--dump-dom", f"--window-size={width},900", page.as_uri()).stdout
+    title = dom[dom.index("<title>") + 7 : dom.index("</title>")].split(" | ")
+    assert title == ["true", "0", "0", "true", "0", "true", "2", "1"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_fields_of_the_matrix_can_be_read(quickstart, tmp_path, scheme):
+    """Ink on every tint: a contrast of at least 4.5, as WCAG asks of small text."""
+    probe = """<script>
+document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
+const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+const light = (colour) => {
+  canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+  const [r, g, b] = Array.from(canvas.getImageData(0, 0, 1, 1).data, (of) => of / 255).map((of) => of <= 0.04045 ? of / 12.92 : ((of + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const fields = Array.from(document.querySelectorAll("table.outcome td[class]"));
+const contrasts = fields.map((field) => {
+  const pair = [light(getComputedStyle(field).backgroundColor), light(getComputedStyle(field.querySelector("small")).color)].sort();
+  return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+});
+document.title = matchMedia("(prefers-color-scheme: dark)").matches + " | " + fields.length + " | " + Math.min(...contrasts);
+</script></body>"""
+    page = tmp_path / "index.html"
+    page.write_text(
+        html.page(board([analysed(row) if row.method else row for row in quickstart])).replace("</body>", probe), encoding="utf-8"
+    )
+    dom = browse("--dump-dom", *(["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []), page.as_uri()).stdout
+    dark, fields, least = dom[dom.index("<title>") + 7 : dom.index("</title>")].split(" | ")
+    assert (dark, int(fields) % 4, int(fields) > 0) == (str(scheme == "dark").lower(), 0, True)
+    assert float(least) >= 4.5
 
 
 def test_a_screenshot_can_be_taken(folder, tmp_path):

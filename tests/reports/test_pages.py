@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import jinja2
@@ -10,7 +11,7 @@ import pytest
 
 import reports
 from harness.results import read_results, write_result
-from reports import html, markdown, spreadsheet, terminal
+from reports import html, markdown, spreadsheet, terminal, wrapping
 from reports.tables import board
 
 HOSTILE = '<script>alert("x")</script>'
@@ -86,7 +87,7 @@ def test_the_page_asks_for_nothing(page, quickstart):
     for tag, attributes in page.elements:
         assert tag not in ("img", "iframe", "object", "embed", "base")
         for name in ("src", "href", "action", "poster", "srcset"):
-            assert attributes.get(name, "#").startswith(("#", "data:,", "leaderboard."))
+            assert attributes.get(name, "#").startswith(("#", "data:,")) or attributes[name] in html.FILES
     text = html.page(board(quickstart))
     assert "http:" not in text
     assert "https:" not in text
@@ -129,7 +130,15 @@ def test_an_undefined_name_in_a_template_is_an_error():
 
 def test_two_renders_are_the_same_bytes(folder, tmp_path):
     first, second = reports.render([folder], tmp_path / "a"), reports.render([folder.parent], tmp_path / "b")
-    assert [path.name for path in first] == ["index.html", "leaderboard.md", "leaderboard.csv"]
+    assert [path.name for path in first] == [
+        "index.html",
+        "leaderboard.md",
+        "leaderboard.csv",
+        "difficulty.csv",
+        "written.csv",
+        "course.csv",
+    ]
+    assert {path.name for path in first} == {"index.html", *html.FILES}  # what the page links to is there
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
@@ -199,10 +208,10 @@ def test_a_label_in_the_terminal_is_never_broken(quickstart, three_seeds, width)
 
 
 def test_diagnostics_have_plain_names_and_short_figures(page):
-    heads, figures = page.tables[2][:2], line(page.tables[2], "trd")
-    assert heads[0][1:] == ["right answers", "mean tokens", "lag", "problems", "last update", "other"]
-    assert heads[1][1:] == ["student", "student", "updates", "dropped", "objective", "something new"]
-    assert figures[1:] == ["41.2%", "62.0", "1.5", "12", "0.0132", "0.123"]
+    heads, figures = page.tables[-1][:2], line(page.tables[-1], "trd")
+    assert heads[0][1:] == ["right answers", "mean tokens", "problems", "lag", "last update", "other"]
+    assert heads[1][1:] == ["student", "student", "dropped", "updates", "objective", "something new"]
+    assert figures[1:] == ["41.2%", "62.0", "12", "1.5", "0.0132", "0.123"]
     assert "None of it was cut off" in "".join(page.text)
 
 
@@ -290,7 +299,7 @@ def test_the_student_is_level_with_itself_everywhere(page, quickstart):
     assert line(page.tables[1], "student")[2] == "0"
     text = markdown.text(board(quickstart)).splitlines()
     assert [row.split(" | ")[3] for row in text if row.startswith("| – | `student`")] == ["0"]
-    assert [row.split(" | ")[2] for row in text if row.startswith("| `student`")] == ["0"]
+    assert {row.split(" | ")[2] for row in text if row.startswith("| `student`")} == {"0"}
     assert next(row for row in terminal.table(quickstart).splitlines() if row.startswith("student ")).split()[4:6] == ["0", "–"]
 
 
@@ -310,6 +319,72 @@ def test_a_mark_in_the_terminal_is_never_broken_inside(quickstart, make_row, wid
 
 
 def test_labels_and_marks_break_at_joints_never_in_figures():
-    assert html.breakable("trd[lr=0.0003]") == "trd[<wbr>lr=<wbr>0.0003]"
-    assert html.breakable("a_<b>.c") == "a_<wbr>&lt;b&gt;.<wbr>c"
-    assert html.dotted("optim.learning_rate = 0.0003") == "optim.<wbr>learning_rate = 0.0003"
+    assert wrapping.breakable("trd[lr=0.0003]") == 'trd<span class="part">[<wbr>lr=<wbr>0.0003]</span>'
+    assert wrapping.breakable("a_<b>.c") == "a_<wbr>&lt;b&gt;.<wbr>c"
+    assert wrapping.dotted("optim.learning_rate = 0.0003") == "optim.<wbr>learning_rate = 0.0003"
+
+
+@pytest.mark.parametrize(
+    ("said", "arguments"),
+    [
+        (
+            "Loss(ReverseKL(), support=Sampled(), route=Policy(ratio_clip=0.2))",
+            ["ReverseKL,", "support=Sampled,", "route=Policy(", "ratio_clip=0.2)"],
+        ),
+        ("WithoutFirst(texts=('<', 'think', '(a, b)'))", ["WithoutFirst(", "texts=(", "'<',", "'think',", "'(a, b)'))"]),
+        ("Every()", ["Every"]),
+        ("nll: NLL(weight=0.1) · more", ["nll: NLL(", "weight=0.1)", "· more"]),
+        ("a)b((", ["a)", "b(", "("]),
+    ],
+)
+def test_a_long_answer_breaks_between_its_arguments(said, arguments):
+    """Nothing of the text is lost, every box is closed, and no line begins with a bracket or a comma."""
+    made = wrapping.argued(wrapping.brief(said))
+    pieces = [unescape(piece).strip() for piece in re.split(r"<[^>]+>", made.replace("<wbr>", ""))]
+    assert [piece for piece in pieces if piece] == arguments
+    assert made.count("<span") == made.count("</span>")
+    assert unescape(re.sub(r"<[^>]+>", "", made)) == wrapping.brief(said)
+
+
+def test_what_the_label_says_is_no_mark(quickstart, make_row):
+    rows = [make_row("trd[keep=Failed]", overrides={"keep": "Failed", "optim.learning_rate": "0.2"})]
+    page = Page(html.page(board([*quickstart, *rows])))
+    assert line(page.tables[0], "trd[keep")[9] == "optim.learning_rate = 0.2"
+    assert "keep = Failed" not in line(page.tables[1], "trd[keep")[0]
+
+
+def test_many_deviations_stand_in_columns(quickstart):
+    said = [f"The authors do {number} otherwise." for number in range(16)]
+    few, many = (html.page(board(quickstart, {"quickstart": {"deviations": said[:count]}})) for count in (2, 16))
+    assert "<section><h3>Deviations" in few
+    assert '<section class="long"><h3>Deviations' in many
+    assert many.count("<li>") == 16
+
+
+def test_a_deviation_names_its_suites_where_not_all_of_a_page_say_it(quickstart, three_seeds):
+    suites = {"quickstart": {"deviations": ["Both differ.", "One differs."]}, "equal-budgets": {"deviations": ["Both differ."]}}
+    made = board([*quickstart, *three_seeds], suites)
+    said = " ".join("".join(Page(html.page(made)).text).split())
+    for text in (said, markdown.text(made)):
+        assert "One differs. (quickstart)" in text
+        assert text.count("Both differ.") == 1
+        assert "Both differ. (" not in text
+
+
+def test_every_diagnostic_has_a_plain_name(quickstart):
+    names = {
+        "last_kl_forward": 0.25, "last_kl_reverse": 0.125, "sampler_gap": 0.004, "probe": 0.003, "kept_share": 0.4, "over_teacher_prompt": 3,
+        "answer_for_solution": 12, "ungraded": 2, "masked_share": 0.01, "lag": 1.5,
+    }  # fmt: skip
+    rows = [
+        row.model_copy(update={"diagnostics": names}) if row.label == "trd" else row
+        for row in quickstart
+        if row.label in ("student", "trd")
+    ]
+    table = Page(html.page(board(rows))).tables[-1]
+    assert table[0][1:] == ["problems", "trajectories", "lag", "sampler", "last update"]
+    assert table[1][1:] == [
+        "answer for solution", "kept", "over the teacher’s limit", "ungraded", "masked tokens", "updates", "gap", "probe", "forward KL",
+        "reverse KL",
+    ]  # fmt: skip
+    assert line(table, "trd")[1:] == ["12", "40.0%", "3", "2", "1.0%", "1.5", "0.00400", "0.00300", "0.250", "0.125"]

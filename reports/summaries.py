@@ -1,0 +1,108 @@
+"""The analysis of a group in Markdown: by difficulty, what was written, the course of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reports.markup import code, inline, table
+from reports.nouns import Course, Delta, Difficulty, Group, Measure, Measured, Writing
+from reports.sparklines import shown
+from reports.words import DASH, amount, bucket, gap, interval, percent, plural, shared, tokens
+
+
+def analysis(group: Group) -> Iterable[str]:
+    for found in group.difficulties:
+        yield from _difficulty(found, group)
+    if group.undivided:
+        yield from (f"Nothing is sorted by difficulty: {group.undivided}", "")
+    if group.writing:
+        yield from _written(group.writing)
+    if group.course:
+        yield from _course(group.course)
+
+
+def _difficulty(found: Difficulty, group: Group) -> Iterable[str]:
+    yield from (
+        f"### {inline(found.exam.name)} by difficulty",
+        "",
+        "Problems are sorted by how many samples the untrained student got right in its second sitting, by bounds of our own; differences "
+        "are to its first sitting, with paired 95% intervals where there are problems enough.",
+        "",
+    )
+    head = ["row"]
+    for each in found.buckets:
+        name = f"solved {bucket(each.low, each.high, each.of)}, {plural(each.problems, 'problem')}"
+        head += [f"{name}: Avg@{found.exam.samples}", "Δ [95%]", f"Pass@{found.exam.pass_k}", "Δ [95%]"]
+    lines = []
+    for row in found.rows:
+        cells = [f"`{code(row.label)}`"]
+        for cell in row.cells:
+            itself = row.label == group.untrained and cell.avg is not None
+            cells += [percent(cell.avg), _delta(cell.avg_delta, itself), percent(cell.passed), _delta(cell.passed_delta, itself)]
+        lines.append(cells)
+    yield from (*table(head, lines), "")
+
+
+def _delta(delta: Delta | None, itself: bool) -> str:
+    said = gap(delta and delta.value, itself)
+    return f"{said} [{interval(delta.interval95)}]" if delta and delta.interval95 else said
+
+
+def _written(writing: Writing) -> Iterable[str]:
+    yield from ("### What was written", "", "All rounds and seeds together; rows that share the very same texts share a line.", "")
+    head = ["rows", "written", "how many", "right", "ungraded", "cut off", "mean tokens", "median", "of right ones", "of wrong ones"]
+    yield from table(
+        head,
+        [
+            [
+                _names(labels, writing.rows), texts.kind, amount(texts.count), _share(texts.right), amount(texts.ungraded), _share(texts.truncated),
+                *map(tokens, (texts.mean, texts.median, texts.mean_right, texts.mean_wrong)),
+            ]
+            for texts, labels in (*writing.attempts, *writing.rewrites)
+        ],
+    )  # fmt: skip
+    yield ""
+    if writing.outcomes:
+        head = ["rows", *(f"{cell.name} (attempt {cell.attempt}, rewrite {cell.rewrite})" for cell in writing.outcomes[0].cells)]
+        lines = [
+            [_names(each.labels, writing.rows), *(f"{_share(cell.share)} ({amount(cell.count)})" for cell in each.cells)]
+            for each in writing.outcomes
+        ]
+        yield from (*table(head, lines), "")
+
+
+def _course(course: Course) -> Iterable[str]:
+    yield from (
+        "### The course of training",
+        "",
+        "First → last part of the run, means over the tokens trained on; right and wrong: the student's own attempt.",
+        "",
+        *(f"- {measure.head}: {inline(measure.meaning)}" for measure in course.measures),
+        "",
+    )
+    lines = []
+    for row in course.rows:
+        cells = [f"`{code(row.label)}`"]
+        for measure, measured in zip(course.measures, row.measured, strict=True):
+            cells.append(_ends(measured, measure))
+        lines.append(cells)
+    yield from (*table(["row", *(measure.head for measure in course.measures)], lines), "")
+
+
+def _ends(measured: Measured, measure: Measure) -> str:
+    said = []
+    for line in measured.lines:
+        if line.known:
+            ends = [shown(value, measure) for value in ((line.known[0], line.known[-1]) if len(line.known) > 1 else line.known)]
+            said.append(("" if line.of == "all" else f"{line.of} ") + " → ".join(ends))
+    if measured.lacks:
+        said.append(measured.lacks if said else f"{DASH} {measured.lacks}")
+    return "; ".join(said)
+
+
+def _names(labels: Sequence[str], of: Sequence[str]) -> str:
+    return "".join(f"`{code(said)}`" if kind == "code" else said for kind, said in shared(labels, of))
+
+
+def _share(value: float | None) -> str:
+    return DASH if value is None else f"{percent(value)}%"
