@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python tests/bench/loss_head.py --tokens 512 --vocabulary 32000 --width 512
 
-Forward and backward both. Times on a CPU depend on the allocator (PERF.md B2): run it once more with
+Forward and backward both. Times on a CPU depend on the allocator: run it once more with
 MALLOC_MMAP_THRESHOLD_=17179869184 MALLOC_TRIM_THRESHOLD_=17179869184 for the comparison without page faults.
 """
 
