@@ -207,8 +207,11 @@ def test_a_full_disk_is_one_message_and_nothing_is_lost(tmp_path, pretrained, fi
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def titled(stage: Path, title: str) -> Path:
-    return next(path.parent for path in stage.glob("*/record.json") if json.loads(path.read_text())["title"].startswith(title))
+def titled(stage: Path, title: str, reads: str | None = None) -> Path:
+    """The folder of the step so called; `reads`: of several, the one in which the writer reads this."""
+    records = {path.parent: json.loads(path.read_text()) for path in stage.glob("*/record.json")}
+    found = [folder for folder, record in records.items() if record["title"].startswith(title)]
+    return next(folder for folder in found if reads in (None, records[folder]["step"]["params"].get("reads", {}).get("type")))
 
 
 def test_bit_rot_in_a_finished_store_is_named_and_made_again(finished_copy, smoke_run, results_in) -> None:
@@ -216,8 +219,8 @@ def test_bit_rot_in_a_finished_store_is_named_and_made_again(finished_copy, smok
     store = finished_copy / "store"
     before = results_in(finished_copy / "results")
     shutil.rmtree(store / "construct")
-    shutil.rmtree(titled(store / "train", "train · tiny · trd"))
-    rewrite, score = titled(store / "generate", "rewrite"), titled(store / "score", "score tiny-exam · tiny student")
+    shutil.rmtree(titled(store / "train", "train · tiny · trd ·"))
+    rewrite, score = titled(store / "generate", "rewrite", "WithAttempt"), titled(store / "score", "score tiny-exam · tiny student")
     payload = next(rewrite.rglob("*.parquet"))
     for path in (payload, score / "record.json"):
         data = bytearray(path.read_bytes())

@@ -316,7 +316,7 @@ def test_checkpoints_are_the_weights_at_their_share(folders, tmp_path):
     four = planned(suite(folders, budget={"updates": 4}, at=(0.25, 0.5, 1.0), n=1, batch=2), tmp_path)
     store = carry_out(four, tmp_path / "store")
     kept = result(store, four[-1])
-    assert {name.split("/")[0] for name in kept if "/" in name} == {"at-0.25", "at-0.5", "at-1"}
+    assert {name.split("/")[0] for name in kept if "/" in name} == {"at-0.25", "at-0.5", "at-1", "rounds"}
     for updates, name in ((1, "at-0.25"), (2, "at-0.5")):
         short = planned(suite(folders, budget={"updates": updates}, n=1, batch=2), tmp_path)
         assert kept[f"{name}/model.safetensors"] == result(carry_out(short, tmp_path / "store"), short[-1])["at-1/model.safetensors"]
