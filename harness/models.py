@@ -214,6 +214,9 @@ def check_pair(name: str, pair: PairSpec, student: tuple, teacher: tuple) -> dic
     for kind, text in differences.items():
         if kind not in pair.differ:
             raise Fault(f"pairs.{name}: {text}. If that is meant, declare it: `differ: [{kind}]`.")
+    for kind in pair.differ:
+        if kind not in differences:
+            raise Fault(f"pairs.{name}: `differ` declares that {kind} differs, but student and teacher agree in it. Take `{kind}` out.")
     return differences
 
 

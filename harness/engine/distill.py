@@ -36,6 +36,20 @@ class Reader:
 
 
 @dataclass(frozen=True)
+class Untrained(Reader):
+    """The student as it was before its adapter: a frozen teacher that costs no memory of its own. Never differentiated."""
+
+    def hidden(self, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]], pad_id: int) -> torch.Tensor:
+        training = self.model.training
+        self.model.eval()
+        try:
+            with self.model.disable_adapter():
+                return super().hidden(prompts, responses, pad_id)
+        finally:
+            self.model.train(training)
+
+
+@dataclass(frozen=True)
 class Objective:
     """The terms of a method and who scores for each (None where nobody does)."""
 

@@ -20,7 +20,7 @@ from harness.answers import decode
 from harness.engine.batching import whole_problem_batches
 from harness.engine.budget import Meters, ended_by, progress, rate_factor, reached
 from harness.engine.diagnostics import Observer, epistemic_ids
-from harness.engine.distill import Objective, Reader, backward
+from harness.engine.distill import Objective, Reader, Untrained, backward
 from harness.engine.state import load_state, save_state, trainable
 from harness.records import Fault, ModelRef, Problem, Trajectory
 from harness.rounds import Round
@@ -112,7 +112,7 @@ class TrainRun:
         return models.source(ModelRef(**self.params["pair"]["teacher"]), self.job.made("teacher"))
 
     def _teachers(self, student_source, vocabulary: int) -> dict[str, Reader | None]:
-        """Who scores for each term. A frozen teacher is a second copy of the student's starting weights."""
+        """Who scores for each term. A frozen teacher is the student without its adapter, or a second copy of its starting weights."""
         loaded: dict[str, Reader] = {}
         found: dict[str, Reader | None] = {}
         for name in self.params["terms"]:
@@ -120,7 +120,9 @@ class TrainRun:
                 found[name] = None
                 continue
             who = "student" if name in self.params["frozen_teacher"] else "teacher"
-            if who not in loaded:
+            if who == "student" and self.params["lora"]:
+                loaded[who] = Untrained(self.model, vocabulary)
+            elif who not in loaded:
                 where = student_source if who == "student" else self._teacher_source()
                 model = models.load(ModelRef(**self.params["pair"][who]), where).requires_grad_(False)
                 models.check_head(model, vocabulary)

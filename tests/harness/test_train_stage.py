@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from harness import models, prompts
 from harness.engine.budget import rate_factor
+from harness.engine.distill import Reader
 from harness.plan import plan
 from harness.records import Fault, Problem, Rollout, Trajectory
 from harness.rounds import round_problems, sample_ranges
@@ -261,6 +262,24 @@ def test_S1_a_frozen_teacher_is_the_student_before_training(folders, tmp_path):
         assert kept.numpy().tobytes() == first.detach().numpy().tobytes(), name
         assert kept.grad is None
         assert not torch.equal(kept, trained)
+
+
+def test_S1_with_an_adapter_the_frozen_teacher_is_the_student_without_it(folders, tmp_path):
+    steps = planned(suite(folders, "opsd", lora={**LORA, "dropout": 0.5}, optim={"learning_rate": 0.1}), tmp_path)
+    store = carry_out(steps[:-1], tmp_path / "store")
+    row = train.TrainRun(Job(steps[-1], store, store.attempt(steps[-1].address)))
+    start = models.load(models.ModelRef("student"), models.source(models.ModelRef("student"), folders["student"]))
+    prompts, responses = [(5, 6, 7), (8, 9)], [(10, 11), (12, 13, 14)]
+    with torch.no_grad():
+        before = Reader(start, row.student.vocabulary).hidden(prompts, responses, 0)
+    row.round()
+    with torch.no_grad():
+        taught = row.objective.teachers["main"].hidden(prompts, responses, 0)
+        row.model.eval()
+        learned = row.student.hidden(prompts, responses, 0)
+    assert torch.equal(taught, before)
+    assert (learned - before).abs().max() > 1e-3
+    assert row.objective.teachers["main"].model is row.model  # no second copy
 
 
 def test_S1_other_starting_weights_are_another_step(folders, tiny_model, keep_model, tmp_path):
