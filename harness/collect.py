@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.grading import UNGRADED
 from harness.metrics import avg_at, pass_at
 from harness.plan import Exam, Plan, Row, percent
 from harness.results import Analysis, Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result
@@ -104,7 +105,8 @@ def diagnostics(row: Row, store: Store, trained: Record | None) -> dict[str, flo
         if not records or not all(records):
             continue
         total = sum(r.facts["graded"] for r in records if r)
-        found[f"{name}_accuracy"] = sum(r.facts["verdicts"].get("correct", 0) for r in records if r) / total
+        judged = total - sum(r.facts["verdicts"].get(verdict, 0) for r in records if r for verdict in UNGRADED)
+        found[f"{name}_accuracy"] = sum(r.facts["verdicts"].get("correct", 0) for r in records if r) / judged if judged else None
         found[f"{name}_mean_length"] = sum(r.facts["mean_length"] * r.facts["graded"] for r in records if r) / total
         found[f"{name}_truncated_share"] = sum(r.facts["truncated"] for r in records if r) / total
     if trained is None:
@@ -113,10 +115,10 @@ def diagnostics(row: Row, store: Store, trained: Record | None) -> dict[str, flo
     if selected := record_of(store, inputs["problems"]):
         found["dropped"] = sum(selected.facts["dropped"].values())
         found["answer_for_solution"] = selected.facts["answer_for_solution"]
-    if built := record_of(store, inputs["trajectories/main"]):
-        found["kept_share"] = built.facts["kept"] / built.facts["trajectories"]
-        found["masked_share"] = built.facts["masked"] / max(1, built.facts["tokens"])
-        found |= {name: built.facts[name] for name in ("over_teacher_prompt", "ungraded")}
+    corpus = trained.facts["corpus"]
+    found["kept_share"] = corpus["kept"] / max(1, corpus["trajectories"])
+    found["masked_share"] = corpus["masked"] / max(1, corpus["tokens"])
+    found |= {name: corpus[name] for name in ("over_teacher_prompt", "ungraded")}
     found["lag"] = trained.facts["lag"]
     found["sampler_gap"] = trained.facts.get("sampler_gap")
     for name in ("objective", "kl_forward", "kl_reverse", "student_entropy", "teacher_entropy", "same_top", "gradient_norm"):

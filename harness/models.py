@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -105,6 +106,10 @@ def save(model, tokenizer, folder: Path) -> None:
         # The base's own embedding is not the adapter's; left to itself, peft asks the hub whether it was resized.
         model.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)  # a card with the base's path
+        config = folder / "adapter_config.json"
+        said = json.loads(config.read_text())
+        if isinstance(said.get("target_modules"), list):  # peft keeps a set, whose order is another each time
+            config.write_text(json.dumps({**said, "target_modules": sorted(said["target_modules"])}, indent=2, sort_keys=True))
     else:
         model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
@@ -168,10 +173,10 @@ def skeleton(where: tuple[str, dict[str, Any]]):
         return AutoModelForCausalLM.from_config(config_of(where), **NO_CODE)
 
 
-def matmul_parameters(model) -> int:
-    """Weights that multiply once per token: all but the input embedding, which only does where it is the head too."""
+def matmul_parameters(model, adapter: bool = True) -> int:
+    """Weights that multiply once per token: all but the input embedding, which only does where it is the head too. With the adapter or without."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    total = sum(p.numel() for p in inner.parameters())
+    total = sum(p.numel() for name, p in inner.named_parameters() if adapter or "lora_" not in name)
     tied = inner.get_output_embeddings().weight is inner.get_input_embeddings().weight
     return total if tied else total - inner.get_input_embeddings().weight.numel()
 

@@ -147,8 +147,8 @@ class Round:
                 inputs[f"{whose}_grades/{start}"] = step.address
         return steps, inputs
 
-    def construct(self, name: str, term: Term, written: dict[str, dict[int, str]], grades: dict[str, str]) -> Step:
-        """What the term trains on: the last act's responses under both readings."""
+    def construct(self, name: str, term: Term, written: dict[str, dict[int, str]], grades: dict[str, str], paid: list[str]) -> Step:
+        """What the term trains on: the last act's responses under both readings. `paid`: writing that an earlier term is charged for."""
         last = term.writer.acts(term.reads.needs_attempt)[-1].by
         scorer, pair = self.role(name, "teacher"), self.params["pair"]
         inputs = {"problems": self.inputs["problems"]}
@@ -168,6 +168,7 @@ class Round:
             "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][scorer]},
             "models": {"student": pair["student"], "teacher": pair[scorer] or pair["student"]},
             "limits": self.params["limits"],
+            **({"paid": paid} if paid else {}),
         }
         local = {"student": self.local.get("student", ""), "teacher": self.local.get(scorer, "")} if self.local else {}
         kept = f", {term.keep!r}" if term.keep.needs else ""
@@ -178,11 +179,14 @@ class Round:
         """All steps, in an order that can be carried out, and the address of each term's trajectories."""
         found: dict[str, Step] = {}
         trajectories: dict[str, str] = {}
+        charged: set[str] = set()
         for name, data in self.params["terms"].items():
             term = decode(data)
             writing, written = self.write(name, term)
             grading, grades = self.grades(term, writing, written)
-            construct = self.construct(name, term, written, grades)
+            paid = sorted(f"{who}/{start}" for who, each in written.items() for start, address in each.items() if address in charged)
+            charged |= {address for each in written.values() for address in each.values()}
+            construct = self.construct(name, term, written, grades, paid)
             found |= {step.address: step for step in (*writing, *grading, construct)}
             trajectories[name] = construct.address
         return list(found.values()), trajectories

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 # A stage's number is raised when the meaning of its work changes; code itself is not hashed.
@@ -33,10 +33,9 @@ def canonical(value: Any) -> Any:
             raise TypeError(f"{value} has no place in an address")
         return value
     if is_dataclass(value) and not isinstance(value, type):
-        # A field at its default is left out: so a class can be given another field without moving every address made before.
-        own = {
-            f.name: canonical(getattr(value, f.name)) for f in fields(value) if f.default is MISSING or getattr(value, f.name) != f.default
-        }
+        # A field that is None by default, and is, is left out: so a class can be given another without moving every address made before.
+        said = [f for f in fields(value) if f.default is not None or getattr(value, f.name) is not None]
+        own = {f.name: canonical(getattr(value, f.name)) for f in said}
         return {"type": type(value).__name__, "version": version(type(value)), **own}
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]

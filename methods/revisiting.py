@@ -1,6 +1,7 @@
 """Reverse KL on the teacher's top 32, on top-p rollouts, without tokens at which formats differ (Fu et al., arXiv:2603.25562).
 
-The released recipe derives the divergence directly, as here. A mask by entropy is among the flags that its README lists for the
+The released recipe derives the divergence directly, as here. The mask on tokens of format is the paper's; in the released commands it is
+off (tokens: Every). A mask by entropy is among the flags that its README lists for the
 method; whether the paper's figures used it is not known, so it is left out here.
 """
 

@@ -15,9 +15,14 @@ OF_WRITING = {  # ending of a name: what it is, how it is written
     "truncated_share": ("cut off", "percent"),
 }
 OF_TRAINING = {
-    "dropped": ("problems", "dropped", "count", "training problems over a length limit, dropped for all rows"),
+    "dropped": (
+        "problems",
+        "dropped",
+        "count",
+        "training problems dropped for all rows: over a length limit, without an answer, or without a solution that is read",
+    ),
     "answer_for_solution": ("problems", "answer for solution", "count", "problems without a solution: a sentence with the answer stood in"),
-    "kept_share": ("trajectories", "kept", "percent", "share that weighs something in training"),
+    "kept_share": ("trajectories", "kept", "percent", "share that weighs something in training, all rounds together"),
     "over_teacher_prompt": ("trajectories", "over the teacher’s limit", "count", "the teacher’s prompt was too long: they weigh nothing"),
     "ungraded": ("trajectories", "ungraded", "count", "the verdict that a filter asks for is missing: they weigh nothing"),
     "masked_share": ("trajectories", "masked tokens", "percent", "share of tokens that a rule leaves out"),

@@ -49,7 +49,12 @@ def _delta(delta: Delta | None, itself: bool) -> str:
 
 
 def _written(writing: Writing) -> Iterable[str]:
-    yield from ("### What was written", "", "All rounds and seeds together; rows that share the very same texts share a line.", "")
+    yield from (
+        "### What was written",
+        "",
+        "All that was written, kept for training or not, all rounds and seeds together; rows whose texts have the very same figures share a line.",
+        "",
+    )
     head = ["rows", "written", "how many", "right", "ungraded", "cut off", "mean tokens", "median", "of right ones", "of wrong ones"]
     yield from table(
         head,

@@ -1,6 +1,6 @@
 """What was written to be trained on: how much, how long, how often right, and what became of each attempt when it was rewritten.
 
-All seeds and rounds of a row together. Rows that were trained through the very same texts stand in one line.
+All seeds and rounds of a row together. Rows whose texts have the very same figures stand in one line.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import torch
 from harness.engine.batching import align, hidden_states, micro_batches
 from harness.engine.diagnostics import Observer
 from harness.engine.divergence import chunked_loss
-from harness.models import body_of, head_of
+from harness.models import body_of, head_of, matmul_parameters
 from harness.records import Trajectory
 from methods.method import Term
 
@@ -34,10 +34,19 @@ class Reader:
     def head(self) -> torch.Tensor:
         return head_of(self.model, self.vocabulary)
 
+    @property
+    def parameters(self) -> int:
+        """Weights that multiply once per token."""
+        return matmul_parameters(self.model)
+
 
 @dataclass(frozen=True)
 class Untrained(Reader):
     """The student as it was before its adapter: a frozen teacher that costs no memory of its own. Never differentiated."""
+
+    @property
+    def parameters(self) -> int:
+        return matmul_parameters(self.model, adapter=False)
 
     def hidden(self, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]], pad_id: int) -> torch.Tensor:
         training = self.model.training
@@ -94,6 +103,7 @@ def backward(
             with torch.no_grad():
                 theirs = None if reader is None else reader.hidden([t.teacher_prompt_ids for t in micro], responses, pad_id)
             column = partial(torch.tensor, device=hidden.device)
+            weights = column([w for t in micro for w in t.weights], dtype=torch.float64)
             sampled = column([p for t in micro for p in t.sampler_logprobs or [float("nan")] * len(t.response_ids)], dtype=torch.float32)
             summed, values, columns = chunked_loss(
                 loss,
@@ -102,13 +112,13 @@ def backward(
                 theirs,
                 None if reader is None else reader.head,
                 column([i for r in responses for i in r]),
-                column([w for t in micro for w in t.weights], dtype=torch.float64),
+                weights,
                 sampler_logprobs_T=sampled,
                 observe=observe or Observer(),
             )
             (summed * (term.weight / total)).backward()
             value += summed.item() / total
-            own += of_trajectories(micro, {"loss": values, **columns}, sampled)
+            own += of_trajectories(micro, {"loss": values, **columns}, sampled, weights > 0)
         count = sum(row["tokens"] for row in own)
         prefix = "" if name == "main" else f"{name}/"
         figures[f"{prefix}loss"] = value
@@ -121,23 +131,27 @@ def backward(
     return Seen(figures, rows)
 
 
-def of_trajectories(micro: Sequence[Trajectory], columns: dict[str, torch.Tensor], sampled_T: torch.Tensor) -> list[dict[str, Any]]:
-    """Sums over each trajectory's tokens. `sampler_gap`: Σ |Δ log p| of the writer here and in its sampler; NaN where one is not known."""
+def of_trajectories(
+    micro: Sequence[Trajectory], columns: dict[str, torch.Tensor], sampled_T: torch.Tensor, counts_T: torch.Tensor
+) -> list[dict[str, Any]]:
+    """Sums over the tokens of each trajectory that count. `sampler_gap`: Σ |Δ log p| of the writer here and in its sampler; NaN where one is not known."""
     who = "teacher" if any(t.teacher_written for t in micro) else "student"
     gap_T = (columns[f"{who}_logprob"] - sampled_T).abs() if f"{who}_logprob" in columns else torch.full_like(sampled_T, float("nan"))
     lengths = [len(t.response_ids) for t in micro]
     rows_T = torch.repeat_interleave(torch.tensor(lengths)).to(sampled_T.device)
     sums = {
-        name: torch.zeros(len(micro), dtype=torch.float64, device=sampled_T.device).index_add(0, rows_T, values_T.double()).tolist()
-        for name, values_T in (*columns.items(), ("sampler_gap", gap_T))
+        name: torch.zeros(len(micro), dtype=torch.float64, device=sampled_T.device)
+        .index_add(0, rows_T, values_T.double().masked_fill(~counts_T, 0.0))
+        .tolist()
+        for name, values_T in (*columns.items(), ("sampler_gap", gap_T), ("tokens", counts_T))
     }
     return [
         {
             "problem_id": t.problem_id,
             "sample": t.sample,
             "term": t.term,
-            "tokens": lengths[i],
             **{name: each[i] for name, each in sums.items()},
+            "tokens": int(sums["tokens"][i]),
         }
         for i, t in enumerate(micro)
     ]

@@ -59,13 +59,25 @@ def generation(params: dict[str, Any], written: float, attempt: float = 0.0) -> 
     return work(parameters(ModelRef(**params["model"])), written=written, read=sequences * (PROMPT + attempt))
 
 
-def round_meters(params: dict[str, Any], terms: dict[str, Term], problems: float, all_problems: float) -> dict[str, float]:
-    """Each meter of a budget after one round over `problems` of `all_problems`, training included. `params` are the train step's."""
+@dataclass(frozen=True)
+class RoundCost:
+    """What one round adds to each meter of a budget: by its writing, and by the training on it."""
+
+    writing: dict[str, float]
+    training: dict[str, float]
+
+    @property
+    def meters(self) -> dict[str, float]:
+        return {meter: self.writing[meter] + self.training[meter] for meter in METERS}
+
+
+def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, all_problems: float) -> RoundCost:
+    """A round over `problems` of `all_problems`. `params` are the train step's."""
     student = parameters(ModelRef(**params["pair"]["student"])) or 0.0
     pair_teacher = params["pair"]["teacher"]
-    spent: dict[str, float] = dict.fromkeys(METERS, 0.0)
-    spent |= {"rounds": 1.0, "epochs": problems / max(1.0, all_problems)}
-    writing: set[tuple] = set()
+    writing: dict[str, float] = dict.fromkeys(METERS, 0.0)
+    training: dict[str, float] = {**dict.fromkeys(METERS, 0.0), "rounds": 1.0, "epochs": problems / max(1.0, all_problems)}
+    written_before: set[tuple] = set()
     for name, term in terms.items():
         acts = term.writer.acts(term.reads.needs_attempt)
         asked = params["sampling"][name]
@@ -77,22 +89,22 @@ def round_meters(params: dict[str, Any], terms: dict[str, Term], problems: float
             written = count * length[act.by]
             read = count * (PROMPT + (attempt if act.reads == "method" else 0.0))
             what = (act, tuple(sorted(asked[act.by].items())))
-            if what in writing:  # terms that ask alike share what is written
+            if what in written_before:  # terms that ask alike share what is written
                 continue
-            writing.add(what)
-            spent[f"{act.by}_written"] += written
-            spent["teacher_read"] += read if act.by == "teacher" else 0.0
-            _add(spent, work(student if act.by == "student" else teacher, written=written, read=read if act.by == "teacher" else 0.0))
+            written_before.add(what)
+            writing[f"{act.by}_written"] += written
+            writing["teacher_read"] += read if act.by == "teacher" else 0.0
+            _add(writing, work(student if act.by == "student" else teacher, written=written, read=read if act.by == "teacher" else 0.0))
         kept = count * KEPT ** len(term.keep.needs)
         tokens = kept * length[acts[-1].by]
-        spent["trained"] += tokens
-        spent["updates"] += kept / params["optim"]["batch"] if name == "main" else 0.0
-        _add(spent, work(student, trained=tokens + kept * PROMPT, adapter=bool(params["lora"])))
+        training["trained"] += tokens
+        training["updates"] += kept / params["optim"]["batch"] if name == "main" else 0.0
+        _add(training, work(student, trained=tokens + kept * PROMPT, adapter=bool(params["lora"])))
         if not isinstance(term.teacher, Nobody):
             read = count * (PROMPT + attempt + length[acts[-1].by])
-            spent["teacher_read"] += read
-            _add(spent, work(teacher, read=read))
-    return spent
+            training["teacher_read"] += read
+            _add(training, work(teacher, read=read))
+    return RoundCost(writing, training)
 
 
 def _add(spent: dict[str, float], done: Work) -> None:

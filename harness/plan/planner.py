@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import catalogue
 from harness.grading import GRADERS
-from harness.plan.estimate import MEAN_LENGTH, generation, round_meters, rounds
+from harness.plan.estimate import MEAN_LENGTH, generation, one_round, rounds
 from harness.plan.identity import folder_hash, source_identity
 from harness.plan.nouns import Exam, Model
 from harness.records import ModelRef
@@ -180,6 +180,8 @@ class Planner:
         plain = Step("train", params, inputs).params
         round_ = Round(plain, inputs, local, 0, None, tokens)
         steps, trajectories = round_.steps()
+        written = round_.write("main", terms["main"])[1]
+        main = {address for addresses in written.values() for address in addresses.values()}
         graded: dict[str, str] = {}
         verdicts: dict[str, str] = {}  # rollouts → their grades
         for step in steps:
@@ -188,28 +190,27 @@ class Planner:
                 continue
             rewriting = "attempts" in step.inputs
             self.add_priced(step, length * MEAN_LENGTH if rewriting else 0.0)
-            name = "rewrites" if rewriting else "rollouts" if "rollout" in step.tokens else "written"
             verdicts[step.address] = self.add(grade_step(step, problems, self.grader, "any", f"grade · {step.title}"))
-            graded[f"grade/{name}/{step.params['samples'][0]}"] = verdicts[step.address]
-        meters = round_meters(plain, terms, count, everything)
-        number = rounds(meters, self.suite.budgets[budget_name].limits, train.rounds.count)
-        first = [self.steps[address] for address in verdicts]  # the writing of round 0 is theirs
-        later = {
-            kind: int(meters[f"{who}_written"] * max(0.0, number - 1)) for kind, who in (("rollout", "student"), ("teacher", "teacher"))
-        }
+            if step.address in main:
+                name = "rewrites" if rewriting else "rollouts" if "rollout" in step.tokens else "written"
+                graded[f"grade/{name}/{step.params['samples'][0]}"] = verdicts[step.address]
+        cost = one_round(plain, terms, count, everything)
+        number = rounds(cost.meters, self.suite.budgets[budget_name].limits, train.rounds.count)
+        later = max(0.0, number - 1)  # the writing of round 0 is that of steps of its own
+        tokens_later = {kind: int(cost.writing[f"{who}_written"] * later) for kind, who in (("rollout", "student"), ("teacher", "teacher"))}
         train_step = Step(
             "train",
             plain,
             {**inputs, **{f"trajectories/{name}": address for name, address in trajectories.items()}},
             title=f"train · {pair} · {row.label} · {budget_name} · seed {seed}",
-            weight=1 + (sum(later.values()) * 1.5 + tokens) / 6000,
-            tokens=later,
-            flops=max(0.0, meters["flops"] * number - sum(step.flops for step in first)),
-            gpu_hours=max(0.0, meters["gpu_hours"] * number - sum(step.gpu_hours for step in first)),
+            weight=1 + (sum(tokens_later.values()) * 1.5 + tokens) / 6000,
+            tokens=tokens_later,
+            flops=cost.training["flops"] * number + cost.writing["flops"] * later,
+            gpu_hours=cost.training["gpu_hours"] * number + cost.writing["gpu_hours"] * later,
             local=local,
         )
         seen = {"problems": problems, "train": self.add(train_step), **({"weights": student.made} if student.made else {})}
-        for who, addresses in round_.write("main", method.terms["main"])[1].items():
+        for who, addresses in written.items():
             for start, address in addresses.items():
                 seen |= {f"{who}_rollouts/{start}": address, f"{who}_grades/{start}": verdicts[address]}
         analysis = Step(

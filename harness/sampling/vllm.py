@@ -27,7 +27,7 @@ from harness import models
 from harness.records import Fault, ModelRef, Sampling
 from harness.sampling import Report, Request, Written, probe
 from harness.sampling.available import check_engine, rank_served
-from harness.sampling.weights import folder_of, is_adapter, tensors
+from harness.sampling.weights import content, folder_of, is_adapter, tensors
 
 # Said before vLLM is imported, and only where the user has not said otherwise.
 ENVIRONMENT = {
@@ -163,6 +163,7 @@ class Engine:
         self.weights: Path | None = None  # full weights sent in; None: the base's own
         self.adapter: Any = None
         self.serving: Path | None = None
+        self.content = content(None)
         self.figure: float | None = None
         spread = max(1, base.vocabulary // HOME_PROBE)
         ids = tuple((i * spread) % base.vocabulary for i in range(min(HOME_PROBE, self.positions - 1)))
@@ -185,6 +186,9 @@ class Engine:
         return self.figure
 
     def _change(self, trained: Path | None) -> None:
+        kept = probe.read(trained) if trained is not None else None
+        before = self.score(kept.token_ids) if kept else []
+        had, self.content = self.content, content(trained)
         if self.adapter is not None:
             self.engine.remove_lora(self.adapter.lora_int_id)
             self.adapter = None
@@ -192,12 +196,17 @@ class Engine:
         if full != self.weights:
             self._send(full)
             if full is None:
-                probe.check(self.base.name, "its own weights, sent back", self.score(self.home.token_ids), self.home.logprobs)
+                probe.check(
+                    self.base.name, "its own weights, sent back", self.score(self.home.token_ids), self.home.logprobs, self.base.dtype
+                )
         if trained is not None and full is None:
             self._add(trained)
         self.figure = None
-        if trained is not None and (kept := probe.read(trained)):
-            self.figure = probe.check(self.base.name, f"checkpoint {trained}", self.score(kept.token_ids), kept.logprobs)
+        if kept:
+            ours, what = self.score(kept.token_ids), f"checkpoint {trained}"
+            self.figure = probe.check(self.base.name, what, ours, kept.logprobs, self.base.dtype)
+            if self.content != had:
+                probe.check_moved(self.base.name, what, before, ours)
 
     def _send(self, weights: Path | None) -> None:
         """Full weights into the running engine; nothing computed with the old ones is used again."""
@@ -303,8 +312,9 @@ class Engine:
                 self.engine.remove_lora(self.adapter.lora_int_id)
             if self.weights is not None:
                 self._send(None)
-            self.asleep, self.adapter, self.serving, self.figure = False, None, None, None
-            probe.check(self.base.name, "its own weights, after a sleep", self.score(self.home.token_ids), self.home.logprobs)
+            self.asleep, self.adapter, self.serving, self.figure, self.content = False, None, None, None, content(None)
+            home = self.score(self.home.token_ids)
+            probe.check(self.base.name, "its own weights, after a sleep", home, self.home.logprobs, self.base.dtype)
         except BaseException:
             close(self)
             raise

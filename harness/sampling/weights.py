@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from harness import models
 from harness.records import Fault
+from harness.store import file_hash
 
 
 def tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
@@ -28,6 +29,22 @@ def tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
         raise Fault(f"{folder}: no token embedding is found in its *.safetensors, so the engine cannot be given these weights.")
     if not head:
         yield "lm_head.weight", embedding
+
+
+def content(trained: Path | None) -> str:
+    """What is served, by content: another text means that log-probabilities must move. An adapter that adds nothing is the base."""
+    if trained is None or (is_adapter(trained) and not adds_something(trained)):
+        return "base"
+    return " ".join(file_hash(path) for path in sorted(trained.glob("*.safetensors")))
+
+
+def adds_something(adapter: Path) -> bool:
+    """The second factor of an adapter is zero until it is trained."""
+    for path in sorted(adapter.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            if any(bool(file.get_tensor(name).any()) for name in file.keys() if "lora_B" in name):  # noqa: SIM118
+                return True
+    return False
 
 
 def is_adapter(folder: Path) -> bool:

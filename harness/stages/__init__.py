@@ -38,6 +38,7 @@ class Job:
     out: Path
     report: Report = field(default=lambda event: None)
     machine: dict[str, Any] = field(default_factory=dict)
+    used_up: list[str] = field(default_factory=list)  # folders of `work` that nobody needs once the record stands
 
     @property
     def params(self) -> dict[str, Any]:
@@ -86,6 +87,8 @@ def execute(
             measured = facts.pop("measured", {})
             took = {"seconds": round(time.monotonic() - started, 3), "cpu_seconds": round(time.process_time() - cpu, 3)}
             store.commit(step, job.out, facts, {**took, **measured}, provenance, fingerprint)
+            for name in job.used_up:
+                shutil.rmtree(job.work / name, ignore_errors=True)
         except BaseException:
             shutil.rmtree(job.out, ignore_errors=True)
             raise

@@ -128,8 +128,9 @@ def course(rows: list[dict[str, Any]], attempts: Texts) -> list[dict[str, Any]]:
 
 def moment(rows: list[dict[str, Any]], attempts: Texts) -> dict[str, Any]:
     def mean(name: str, of: list[dict[str, Any]], sign: int = 1) -> float | None:
-        tokens = sum(row["tokens"] for row in of)
-        return sign * sum(row[name] for row in of) / tokens if tokens and name in of[0] and of[0][name] is not None else None
+        known = [row for row in of if row.get(name) is not None]
+        tokens = sum(row["tokens"] for row in known)
+        return sign * sum(row[name] for row in known) / tokens if tokens else None
 
     by_outcome: dict[bool | None, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:

@@ -26,6 +26,8 @@ def run(job: Job) -> dict:
     reads, modes, limits = decode(params["reads"]), params["modes"], params["limits"]
     keep, tokens = decode(params["keep"]), decode(params["tokens"])
     verdicts = {whose: verdicts_of(job, whose) for whose in keep.needs}
+    paid = set(params.get("paid", ()))  # an earlier term of this row is charged for it
+    starts = sorted(int(role.rpartition("/")[2]) for role in job.step.inputs if role.startswith("rollouts/"))
     id_of = tokenizer.get_vocab().get  # a text that several tokens spell has no id
     trajectories, over, ungraded = [], 0, 0
     for rollout in rollouts:
@@ -43,6 +45,9 @@ def run(job: Job) -> dict:
         kept = keep(Outcome(said.get("attempt"), said.get("response")))
         weights = tokens(rollout.response_ids, id_of)
         by_teacher = params["writer"] == "teacher"
+        start = max(each for each in starts if each <= rollout.sample)
+        by_student = 0 if f"student/{start}" in paid else 1
+        taught = int(by_teacher and f"teacher/{start}" not in paid)
         trajectories.append(
             Trajectory(
                 problem_id=rollout.problem_id,
@@ -54,9 +59,9 @@ def run(job: Job) -> dict:
                 weight=0.0 if too_long else kept,
                 token_weights=() if all(weight == 1 for weight in weights) else tuple(weights),
                 sampler_logprobs=rollout.logprobs,
-                student_written=len(attempt.response_ids) if attempt else 0 if by_teacher else len(rollout.response_ids),
-                teacher_written=len(rollout.response_ids) if by_teacher else 0,
-                teacher_read=(len(rollout.prompt_ids) if by_teacher else 0)
+                student_written=by_student * (len(attempt.response_ids) if attempt else 0 if by_teacher else len(rollout.response_ids)),
+                teacher_written=taught * len(rollout.response_ids),
+                teacher_read=taught * len(rollout.prompt_ids)
                 + (len(teacher_prompt) + len(rollout.response_ids) if params["scored"] and not too_long else 0),
             )
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness import models, prompts
 from harness.answers import decode
-from harness.records import ModelRef, Problem, Rollout, Sampling
+from harness.records import Fault, ModelRef, Problem, Rollout, Sampling
 from harness.rounds import round_problems
 from harness.sampling import Request, Sampler, Written
 from harness.seeds import derive
@@ -91,10 +91,21 @@ class Told:
         self.job.report({"doing": "write", "done": self.done, "of": self.total, "tokens": self.tokens})
 
 
+def gradable(problems: list[Problem]) -> list[Problem]:
+    """All of them. Raises Fault where an exam asks what nobody can grade, before anybody sits it."""
+    lacking = [problem.id for problem in problems if problem.answer is None and problem.tests is None]
+    if lacking:
+        raise Fault(
+            f"exam {problems[0].source}: {len(lacking)} of {len(problems)} problems have neither answer nor tests, {lacking[0]!r} first, and "
+            "cannot be graded. Leave them out of its source, for example by `only`."
+        )
+    return problems
+
+
 def chosen_problems(job: Job) -> list[Problem]:
     problems = from_bytes(Problem, job.input("problems") / "problems.parquet")
     choice = job.params["problems"]
-    return problems if choice["seed"] is None else round_problems(problems, choice["seed"], choice["round"], choice["size"])
+    return gradable(problems) if choice["seed"] is None else round_problems(problems, choice["seed"], choice["round"], choice["size"])
 
 
 @dataclass(frozen=True)

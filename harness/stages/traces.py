@@ -19,8 +19,12 @@ from harness.store import Store, write_atomically
 def keep_update(work: Path, update: int, round_: int, rows: list[dict[str, Any]]) -> None:
     """An update's sums by trajectory; an update that is made again after a kill writes the same file again."""
     if rows:
+        names = dict.fromkeys(name for row in rows for name in row)  # terms without a teacher have fewer
+        table = pa.table(
+            {"update": [update] * len(rows), "round": [round_] * len(rows), **{n: [row.get(n) for row in rows] for n in names}}
+        )
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pylist([{"update": update, "round": round_, **row} for row in rows]), sink)
+        pq.write_table(table, sink)
         folder = work / "updates"
         folder.mkdir(exist_ok=True)
         write_atomically(folder / f"{update:09d}.parquet", sink.getvalue().to_pybytes())
@@ -50,8 +54,8 @@ def leave(work: Path, out: Path, log: list[dict[str, Any]], spent: dict[str, flo
 
 
 def link_or_copy(source: str | Path, target: str | Path) -> None:
-    """One file under two names, where the file system can; else a copy."""
+    """One file under two names, where the file system can; else a copy, whole or not at all."""
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        write_atomically(Path(target), Path(source).read_bytes())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean, median
 
 import pyarrow.parquet as pq
@@ -19,11 +20,12 @@ from harness.grading.workers import GraderPool
 from harness.plan import plan
 from harness.records import Fault, Problem, Rollout, Trajectory
 from harness.spec import load_suite
-from harness.stages import execute
+from harness.stages import execute, train
 from harness.store import Store
 from harness.tables import from_bytes, grades_from
 from methods.parts.keep import All, Failed, Outcome, Recovered, Solved
 
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLING = {"temperature": 1.0, "top_p": 1.0, "top_k": -1, "max_tokens": 6}
 
 
@@ -191,6 +193,71 @@ def test_course_is_a_token_weighted_mean_split_by_outcome(filtered):
     assert all(moment["kl_forward_right"] is None for moment in facts["course"])  # only the failed were kept
 
 
+@pytest.fixture(scope="module")
+def several(folders, tmp_path_factory):
+    """A row whose second term is trained on the same rollouts, without a teacher; and it alone."""
+    aux = {"also": {"again": {"loss": "NLL", "teacher": "Nobody", "weight": 0.1}}}
+    rows = ["forward_kl", {"label": "two", "method": "forward_kl", **aux}, {"label": "two-rewriting", "method": "trd", **aux}]
+    return Done(folders, rows, tmp_path_factory.mktemp("several"))
+
+
+def test_what_two_terms_share_is_charged_once(several):
+    spent = {label: several.facts(several.train(label))["spent"] for label in several.rows}
+    assert spent["two"]["student_written"] == pytest.approx(spent["forward_kl"]["student_written"], rel=0.2)  # later rounds differ a little
+    rollouts = [r for a in several.built("two").inputs.values() if a.startswith("generate/") for r in rollouts_of(several, a)]
+    for label in ("two", "two-rewriting"):
+        terms = [several.steps[a] for role, a in several.train(label).inputs.items() if role.startswith("trajectories/")]
+        charged = [t for step in terms for t in from_bytes(Trajectory, several.store.payload(step.address) / "trajectories.parquet")]
+        assert len(terms) == 2
+        assert sum(t.student_written for t in charged) == sum(len(r.response_ids) for r in rollouts)
+
+
+def rollouts_of(done, address):
+    return from_bytes(Rollout, done.store.payload(address) / "rollouts.parquet")
+
+
+def test_a_term_that_nobody_scores_hides_nothing_of_the_other(several):
+    for label in ("two", "two-rewriting"):
+        course = several.facts(several.steps[several.rows[label].steps["analysis"]])["course"]
+        assert all(moment["kl_forward"] > 0 and moment["teacher_nll"] > 0 for moment in course)
+        assert several.facts(several.train(label))["corpus"]["trajectories"] == 48
+
+
+def test_diagnostics_of_a_row_are_those_of_its_main_term(several):
+    assert {name for name in several.rows["two-rewriting"].steps if name.startswith("grade/")} == {
+        f"grade/{who}/{start}" for who in ("rollouts", "rewrites") for start in (0, 1, 2)
+    }
+
+
+def test_masked_tokens_are_told_of_nowhere(folders, tmp_path):
+    rows = [{"label": "masked", "method": "forward_kl", "tokens": {"WithoutFirst": {"texts": ["a", "b", "c", "<|im_end|>"]}}}]
+    done = Done(folders, rows, tmp_path, n=8)
+    course = done.facts(done.steps[done.rows["masked"].steps["analysis"]])["course"]
+    facts = done.facts(done.train("masked"))
+    assert facts["corpus"]["masked"] > 0
+    assert sum(moment["tokens"] for moment in course) == facts["spent"]["trained"] == facts["corpus"]["tokens"] - facts["corpus"]["masked"]
+
+
+def test_a_record_that_cannot_be_written_costs_no_training(folders, tmp_path, monkeypatch):
+    whole = Store.commit
+
+    def full(self, step, *rest):
+        if step.stage == "train":
+            raise OSError(28, "No space left on device")
+        return whole(self, step, *rest)
+
+    monkeypatch.setattr(Store, "commit", full)
+    with pytest.raises(OSError, match="No space left"):
+        Done(folders, ["forward_kl"], tmp_path)
+    monkeypatch.undo()
+    updates = []
+    monkeypatch.setattr(train.TrainRun, "_update", lambda self, *rest: updates.append(rest))
+    done = Done(folders, ["forward_kl"], tmp_path)
+    assert updates == []  # every update was kept, and only the end was missing
+    assert done.facts(done.train("forward_kl"))["spent"]["rounds"] == 2
+    assert not (done.store.folder(done.train("forward_kl").address) / "work" / "state").exists()
+
+
 def test_P3_sampler_and_trainer_agree_on_what_was_written(filtered):
     for label in filtered.rows:
         assert 0 <= filtered.facts(filtered.train(label))["sampler_gap"] < 1e-4
@@ -274,7 +341,7 @@ def test_solutions_never_reach_the_student(folders, tmp_path):
 
 def test_a_filter_that_keeps_nothing_is_a_fault_and_not_a_row(folders, tmp_path, monkeypatch):
     monkeypatch.setattr("harness.stages.grade.by_lot", lambda rollout, verdict: replace(verdict, verdict="correct"))
-    with pytest.raises(Fault, match="kept no rollout"):
+    with pytest.raises(Fault, match="kept none of them"):
         Done(folders, [kept("Failed")], tmp_path, rounds=1)
 
 
@@ -287,3 +354,16 @@ def test_a_gold_that_cannot_be_read_is_no_verdict_in_training():
                 pool.grade_many([unreadable])
     outcome = Outcome(attempt=None, response=True)
     assert [keep(outcome) for keep in (All(), Failed(), Solved(), Recovered())] == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_an_exam_with_a_question_that_nobody_can_grade_is_refused_before_it_is_sat(folders, tmp_path):
+    source = problems_file(tmp_path, [line(0), line(1, gold=None), line(2)])["set"]
+    said = yaml.safe_load((ROOT / "suites" / "smoke.yaml").read_text())
+    said |= {"pairs": {"tiny": {"student": str(folders["student"]), "teacher": str(folders["teacher"])}}, "methods": ["trd"]}
+    said["evaluate"][0]["benchmarks"] = [source]
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(said))
+    made, store = plan(load_suite(tmp_path / "suite.yaml")), Store(tmp_path / "store")
+    exam = next(step for step in made.steps if step.title.startswith("exam own"))
+    assert execute(made.by_address[exam.inputs["problems"]], store, lambda event: None, {}, {})
+    with pytest.raises(Fault, match="1 of 3 problems have neither answer nor tests, 'p1' first"):
+        execute(exam, store, lambda event: None, {}, {})

@@ -18,8 +18,11 @@ from harness.executors.gpus import visible_gpus
 from harness.executors.local import LocalPool, Task
 from harness.records import Fault, ModelRef
 from harness.sampling import available, probe
+from harness.sampling.weights import content
+from harness.spec.model import Lora
 from harness.step import Step
 from harness.store import Store
+from harness.world import tokenizer as tokenizers
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -182,16 +185,47 @@ def test_the_distance_is_the_mean_gap_a_token():
         probe.distance([0.0], [0.0, 0.0])
 
 
-@pytest.mark.parametrize(("off", "right"), [(0.004, True), (0.0499, True), (0.051, False), (0.27, False), (float("nan"), False)])
-def test_a_distance_above_the_bound_is_a_fault_that_says_what_to_do(off, right):
+@pytest.mark.parametrize(
+    ("off", "dtype", "right"),
+    [
+        (1e-5, "float32", True),
+        (0.0009, "float32", True),
+        (0.0011, "float32", False),
+        (0.004, "bfloat16", True),
+        (0.0499, "bfloat16", True),
+        (0.051, "bfloat16", False),
+        (0.27, "bfloat16", False),
+        (float("nan"), "bfloat16", False),
+    ],
+)
+def test_a_distance_above_the_bound_is_a_fault_that_says_what_to_do(off, dtype, right):
     theirs = [-1.0, -0.5, -3.0]
     ours = [value + off for value in theirs]
     if right:
-        assert probe.check("m@1", "checkpoint at-1", ours, theirs) == pytest.approx(off)
+        assert probe.check("m@1", "checkpoint at-1", ours, theirs, dtype) == pytest.approx(off)
         return
-    with pytest.raises(Fault, match=r"model m@1, checkpoint at-1: .* \(at most 0.05\): it serves other weights") as said:
-        probe.check("m@1", "checkpoint at-1", ours, theirs)
+    with pytest.raises(Fault, match=r"model m@1, checkpoint at-1: .* \(at most 0\.0\d+\): it serves other weights") as said:
+        probe.check("m@1", "checkpoint at-1", ours, theirs, dtype)
     assert "Run again" in str(said.value) and "engine: transformers" in str(said.value)
+
+
+def test_an_engine_that_gives_the_same_numbers_after_a_change_is_found_however_small_the_change():
+    before = [-1.0, -0.5, -3.0]
+    probe.check_moved("m", "at-1", before, [-1.0, -0.5, -3.0000002])
+    with pytest.raises(Fault, match="it goes on with the old ones"):
+        probe.check_moved("m", "at-1", before, list(before))
+
+
+def test_weights_are_told_apart_by_content_and_an_untrained_adapter_is_the_base(tiny_model, keep_model, tmp_path):
+    one, copy, other = (keep_model(tiny_model(seed=seed), tmp_path / name) for name, seed in (("one", 0), ("copy", 0), ("other", 1)))
+    assert content(one) == content(copy) != content(other)
+    adapted = models.with_lora(tiny_model(seed=0), Lora(rank=2, alpha=4), 0)
+    models.save(adapted, tokenizers.build(), tmp_path / "untrained")
+    assert content(tmp_path / "untrained") == content(None) == "base"
+    with torch.no_grad():
+        next(p for name, p in adapted.named_parameters() if "lora_B" in name).add_(1e-6)
+    models.save(adapted, tokenizers.build(), tmp_path / "trained")
+    assert content(tmp_path / "trained") != "base"
 
 
 def test_a_probe_is_kept_as_the_same_bytes(tmp_path):

@@ -48,8 +48,7 @@ def test_one_row_by_hand(tmp_path):
     writing = 2 * STUDENT * (attempts + prompts) + 2 * TEACHER * (rewrites + long_prompts)
     training = 4 * STUDENT * (rewrites + prompts) + 2 * TEACHER * (long_prompts + rewrites)
     assert found["writing"]["flops"]["shared"] == pytest.approx(writing)
-    # A student that writes is not charged for its own prompts in training's meters: the difference is what the plan adds for them.
-    assert found["training"]["flops"]["shared"] == pytest.approx(training - 2 * STUDENT * prompts)
+    assert found["training"]["flops"]["shared"] == pytest.approx(training)
     seconds = 2 * STUDENT * (attempts / TABLE.write + prompts / TABLE.read) + 2 * TEACHER * (
         rewrites / TABLE.write + long_prompts / TABLE.read
     )
@@ -88,3 +87,9 @@ def test_models_of_unknown_size_are_named_and_left_out(tmp_path):
     assert found["unsized"] == ["someone/large"]
     assert found["writing"]["flops"]["shared"] == pytest.approx(2 * STUDENT * 1000 * 2200)
     assert cost(tmp_path)["unsized"] == []
+
+
+def test_a_budget_that_ends_within_the_first_round_pays_for_its_share_of_training(tmp_path):
+    whole, half = cost(tmp_path), cost(tmp_path, budgets={"half": {"updates": 5}})  # of ten that an epoch has
+    assert half["writing"] == whole["writing"]
+    assert half["training"]["flops"]["shared"] == pytest.approx(whole["training"]["flops"]["shared"] / 2)

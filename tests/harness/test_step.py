@@ -11,7 +11,11 @@ import pytest
 from harness.answers import decode
 from harness.step import Step, address_of, canonical, digest
 from methods import METHODS
+from methods.parts.keep import All
 from methods.parts.losses import ForwardKL, Loss
+from methods.parts.teachers import Pair
+from methods.parts.tokens import Every
+from methods.parts.writers import Student
 
 
 @pytest.mark.parametrize(
@@ -53,14 +57,25 @@ def test_an_address_is_a_promise() -> None:
     """If this fails, every store in the world begins anew: raise the version of a stage instead."""
     params = {"loss": Loss(ForwardKL(), temperature=1.5), "sampling": {"top_p": 0.95, "n": 2}, "names": ["å", None, True]}
     step = Step("score", params, {"problems": "problems/abc"}, title="for people", weight=3.0, tokens={"exam": 5}, local={"file": "/a"})
-    assert step.address == "score/e4c75da279b5c35da603"
+    assert step.address == "score/d1e26ad7395c6da5fb8d"
     assert address_of(step.identity) == step.address
 
 
 def test_another_field_moves_no_address_as_long_as_nobody_says_it() -> None:
     before = dataclass(frozen=True)(type("Part", (), {"__annotations__": {"k": int}}))
-    after = dataclass(frozen=True)(type("Part", (), {"__annotations__": {"k": int, "soft": bool}, "soft": False}))
-    assert canonical(before(k=3)) == canonical(after(k=3)) != canonical(after(k=3, soft=True))
+    after = dataclass(frozen=True)(type("Part", (), {"__annotations__": {"k": int, "soft": "float | None"}, "soft": None}))
+    assert canonical(before(k=3)) == canonical(after(k=3)) != canonical(after(k=3, soft=0.5))
+
+
+def test_another_version_of_a_part_moves_the_address_even_where_it_stands_by_default(monkeypatch) -> None:
+    def addresses() -> list[str]:
+        return [digest(METHODS[name].terms) for name in METHODS]
+
+    before = addresses()
+    for part in (Pair, Student, Every, All):
+        monkeypatch.setattr(part, "version", 2, raising=True)
+        assert addresses() != before, part
+        monkeypatch.undo()
 
 
 def test_notes_for_people_and_places_are_not_identity() -> None:

@@ -138,7 +138,7 @@ def test_the_base_full_weights_and_adapters_are_what_transformers_finds(tmp_path
         assert (one.facts["probe"] is None) == (trained is None)
     assert len(engines) == 1
     # The figures tell one from another: what is right for one is far from the other.
-    assert gap(other, asked, write(sampler(home), asked)) > 10 * probe.BOUND
+    assert gap(other, asked, write(sampler(home), asked)) > 10 * probe.BOUND["float32"]
 
 
 def test_stale_weights_are_a_fault_and_the_next_engine_is_right(tmp_path, base, small_words):
@@ -152,6 +152,17 @@ def test_stale_weights_are_a_fault_and_the_next_engine_is_right(tmp_path, base, 
         sampler(base, adapter)
     asked = requests(8)
     assert gap(random_model(3), asked, write(sampler(base, good), asked)) < 0.02
+
+
+def test_weights_a_small_step_away_are_told_apart_in_float32(tmp_path, base, small_words):
+    near, step = random_model(2), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in near.parameters():
+            weight.add_(2e-4 * torch.randn(weight.shape, generator=step))
+    stale = left_by_training(random_model(2), small_words, tmp_path / "stale", believed=near)
+    with pytest.raises(Fault, match="it serves other weights"):
+        sampler(base, stale)
+    sampler(base, left_by_training(near, small_words, tmp_path / "near"))
 
 
 def test_a_tied_head_that_is_not_sent_stays_and_the_probe_finds_it(tmp_path, base, small_words):
@@ -168,7 +179,7 @@ def test_a_tied_head_that_is_not_sent_stays_and_the_probe_finds_it(tmp_path, bas
     found = probe.distance(engine.score(kept.token_ids), kept.logprobs)
     print(f"a stale head: mean |Δ log p| {found:.3f}")
     with pytest.raises(Fault, match="it serves other weights"):
-        probe.check("m", "headless", engine.score(kept.token_ids), kept.logprobs)
+        probe.check("m", "headless", engine.score(kept.token_ids), kept.logprobs, "float32")
     vllm.close()
 
 
