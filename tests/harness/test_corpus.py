@@ -359,7 +359,7 @@ def test_a_gold_that_cannot_be_read_is_no_verdict_in_training():
 def test_an_exam_with_a_question_that_nobody_can_grade_is_refused_before_it_is_sat(folders, tmp_path):
     source = problems_file(tmp_path, [line(0), line(1, gold=None), line(2)])["set"]
     said = yaml.safe_load((ROOT / "suites" / "smoke.yaml").read_text())
-    said |= {"pairs": {"tiny": {"student": str(folders["student"]), "teacher": str(folders["teacher"])}}, "methods": ["trd"]}
+    said |= {"pairs": {"tiny": {"student": str(folders["student"]), "teacher": str(folders["teacher"])}}, "methods": ["trd"], "report": {}}
     said["evaluate"][0]["benchmarks"] = [source]
     (tmp_path / "suite.yaml").write_text(yaml.safe_dump(said))
     made, store = plan(load_suite(tmp_path / "suite.yaml")), Store(tmp_path / "store")
