@@ -119,6 +119,8 @@ def diagnostics(row: Row, store: Store, trained: Record | None) -> dict[str, flo
     found["kept_share"] = corpus["kept"] / max(1, corpus["trajectories"])
     found["masked_share"] = corpus["masked"] / max(1, corpus["tokens"])
     found |= {name: corpus[name] for name in ("over_teacher_prompt", "ungraded")}
+    if built := record_of(store, inputs["trajectories/main"]):
+        found["unknown_texts"] = len(built.facts["unknown_texts"])
     found["lag"] = trained.facts["lag"]
     found["sampler_gap"] = trained.facts.get("sampler_gap")
     for name in ("objective", "kl_forward", "kl_reverse", "student_entropy", "teacher_entropy", "same_top", "gradient_norm"):

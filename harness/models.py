@@ -13,6 +13,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import find_adapter_config_file
 
+from harness.costs import Size
 from harness.records import Fault, ModelRef
 from harness.spec.model import Lora, PairSpec
 
@@ -179,6 +180,17 @@ def matmul_parameters(model, adapter: bool = True) -> int:
     total = sum(p.numel() for name, p in inner.named_parameters() if adapter or "lora_" not in name)
     tied = inner.get_output_embeddings().weight is inner.get_input_embeddings().weight
     return total if tied else total - inner.get_input_embeddings().weight.numel()
+
+
+def size_of(model, adapter: bool = True) -> Size:
+    """The model as its cost goes, with its adapter or without."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    config = inner.config.get_text_config()
+    heads = config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return Size.of(
+        matmul_parameters(model, adapter), config.num_hidden_layers, heads, getattr(config, "num_key_value_heads", None) or heads, width
+    )
 
 
 def vocabulary_of(tokenizer) -> int:

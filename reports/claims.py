@@ -67,14 +67,14 @@ def _sentence(group: Group) -> Iterable[Span]:
         yield from listed([row.label for row in above])
         yield ("text", f" {'beats' if len(above) == 1 else 'beat'} the untrained student beyond noise ({_span(above)} points).")
     else:
-        yield ("text", "No method beats the untrained student beyond noise.")
+        yield ("text", "No row beats the untrained student beyond noise.")
     if below:
         yield ("text", " ")
         yield from listed([row.label for row in below])
         yield ("text", f" {'falls' if len(below) == 1 else 'fall'} below it ({_span(below)}).")
     level = [row for row in tested if row.beyond is None]
     if above and len(level) > MANY:
-        yield ("text", f" The other {len(level)} methods with a score cannot be told from it.")
+        yield ("text", f" The other {len(level)} rows with a score cannot be told from it.")
     elif above and level:
         yield ("text", " ")
         yield from listed([row.label for row in level])
@@ -101,7 +101,7 @@ def _all(rows: Sequence[Row]) -> Iterable[Span]:
     """Where every method is above, names of all say nothing: give the two ends."""
     ordered = sorted((row.base.value, row.label) for row in rows if row.base)
     (low, least), (high, most) = ordered[0], ordered[-1]
-    yield ("text", f"All {len(rows)} methods beat the untrained student beyond noise, from ")
+    yield ("text", f"All {len(rows)} rows beat the untrained student beyond noise, from ")
     yield from (("code", least), ("text", f" ({points(low)} points) to "), ("code", most), ("text", f" ({points(high)})."))
 
 

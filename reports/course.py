@@ -52,7 +52,7 @@ def _measured(moments: Sequence[dict[str, float | None]], measure: Measure) -> M
     if measure.name == "gap":
         return _all(moments, lambda moment: _minus(moment["student_nll"], moment["teacher_nll"]), taught)
     if measure.name == "epistemic_mass":
-        return _all(moments, lambda moment: moment["epistemic_mass"], taught)
+        return _all(moments, lambda moment: moment["epistemic_mass"], taught, "its tokenizer spells such words by letters")
     split = [Line(of, tuple(moment[f"{measure.name}_{of}"] for moment in moments)) for of in SPLIT]
     if any(line.known for line in split):
         lacking = [line.of for line in split if not line.known]
@@ -61,9 +61,14 @@ def _measured(moments: Sequence[dict[str, float | None]], measure: Measure) -> M
     return Measured(made.lines, "not split: no verdicts on attempts") if made.lines else made
 
 
-def _all(moments: Sequence[dict[str, float | None]], value: Callable[[dict[str, float | None]], float | None], taught: bool) -> Measured:
+def _all(
+    moments: Sequence[dict[str, float | None]],
+    value: Callable[[dict[str, float | None]], float | None],
+    taught: bool,
+    lacking: str = "not recorded",
+) -> Measured:
     line = Line("all", tuple(value(moment) for moment in moments))
-    return Measured((line,)) if line.known else Measured((), "not recorded" if taught else NO_TEACHER)
+    return Measured((line,)) if line.known else Measured((), lacking if taught else NO_TEACHER)
 
 
 def _middles(moments: Sequence[dict[str, float | None]]) -> tuple[float, ...]:

@@ -26,6 +26,12 @@ OF_TRAINING = {
     "over_teacher_prompt": ("trajectories", "over the teacher’s limit", "count", "the teacher’s prompt was too long: they weigh nothing"),
     "ungraded": ("trajectories", "ungraded", "count", "the verdict that a filter asks for is missing: they weigh nothing"),
     "masked_share": ("trajectories", "masked tokens", "percent", "share of tokens that a rule leaves out"),
+    "unknown_texts": (
+        "trajectories",
+        "texts without a token",
+        "count",
+        "texts that a mask names, and no single token of this tokenizer spells",
+    ),
     "lag": ("lag", "updates", "mean", "mean number of updates between writing and training"),
     "sampler_gap": (
         "sampler",

@@ -123,7 +123,9 @@ def costs(described: dict) -> list[str]:
         lines.append(f"  {name:<14}{flops['shared']:>10.2g}{duration(hours['shared']):>10}{duration(hours['alone']):>25}")
     lines.append(f"  {'together':<14}{total['flops']:>10.2g}{duration(total['hours']):>10}{duration(total['alone']):>25}")
     if cost["unsized"]:
-        lines.append(f"  without {', '.join(cost['unsized'])}: suites/models.yaml does not tell the size")
+        lines.append(
+            f"  and what {', '.join(cost['unsized'])} will cost: suites/models.yaml does not tell the size, so all sums are too small"
+        )
     lines += [
         "",
         f"Estimated: a response is half of max_tokens long, a prompt {PROMPT} tokens, a filter keeps half for each verdict it asks for; hours by",

@@ -22,7 +22,7 @@ from harness.results import SUITE_FILE, read_result, read_results, row_file, wri
 from harness.run import carry_out, refuse_silent_edits, states, tokens_written
 from harness.sampling.available import check_engine, rank_served
 from harness.spec import Suite, load_suite
-from harness.store import must_be_writable, open_store, write_atomically
+from harness.store import Store, must_be_writable, open_store, write_atomically
 
 REHEARSAL = Path(".rehearsal")
 
@@ -106,9 +106,12 @@ def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, 
     with Screen() as screen:
         for fault in corrupt:
             screen.say(f"again: {fault}; it is set aside and made again", "yellow")
-        screen.say(f"{suite.suite}: {len(made.steps)} steps for {len(rows)} rows, {len(made.steps) - len(todo)} of them done before")
+        needed = made.needed(address for row in rows for address in row.steps.values())
+        screen.say(f"{suite.suite}: {len(needed)} steps for {len(rows)} rows, {len(needed - todo)} of them done before")
         with LocalPool(store, facts, args.processes, machine) as pool:
             failures = carry_out(made, rows, store, todo, pool, screen)
+        for text in dropped(made, needed, store):
+            screen.say(text)
         seconds = clock(screen.seconds)
     full = next((f.reason.text for f in failures.values() if f.reason.kind == "disk"), None)
     if full:
@@ -134,6 +137,20 @@ def lora_ranks(made: Plan) -> dict[str, int]:
             student = step.params["pair"]["student"]["path"]
             found[student] = max(found.get(student, 0), step.params["lora"]["rank"])
     rank_served(found.values())
+    return found
+
+
+def dropped(made: Plan, needed: set[str], store: Store) -> list[str]:
+    """What happened to the training problems before anybody saw them, where anything did."""
+    found = []
+    for step in made.steps:
+        record = store.record(step.address) if step.stage == "select" and step.address in needed else None
+        if record and record.facts["dropped"]:
+            gone = sum(record.facts["dropped"].values())
+            why = ", ".join(
+                f"{count} {reason if ' ' in reason else f'over limits.{reason}'}" for reason, count in record.facts["dropped"].items()
+            )
+            found.append(f"{step.title}: {gone} of {gone + record.facts['problems']} training problems are dropped for all rows ({why})")
     return found
 
 

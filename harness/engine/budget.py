@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from harness.costs import flops, h100_seconds
+from harness.costs import Size, before, flops, h100_seconds
 from harness.records import Trajectory
 from harness.spec.model import METERS
 
@@ -16,20 +16,38 @@ class Meters:
 
     spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METERS, 0))
 
-    def count(self, batch: list[Trajectory], problems: int, student: float, teacher: float, adapter: bool) -> None:
-        """One update on `batch`. `problems` is the size of the whole set; `student`, `teacher` are weights that multiply per token."""
+    def count(self, batch: list[Trajectory], problems: int, student: Size, teacher: Size, adapter: bool) -> None:
+        """One update on `batch`. `problems` is the size of the whole set."""
         total = {name: sum(getattr(t, name) for t in batch) for name in ("student_written", "teacher_written", "teacher_read")}
         trained = sum(weight > 0 for t in batch for weight in t.weights)
-        student_tokens = sum(len(t.student_prompt_ids) + len(t.response_ids) for t in batch if any(t.weights))
-        mine = {"written": total["student_written"], "trained": student_tokens, "parameters": student, "adapter": adapter}
-        theirs = {"written": total["teacher_written"], "read": total["teacher_read"], "parameters": teacher}
+        passes = [len(t.student_prompt_ids) + len(t.response_ids) for t in batch if any(t.weights)]
+        mine = {
+            "written": total["student_written"],
+            "written_context": sum(before(len(t.student_prompt_ids), t.student_written) for t in batch),
+            "read": sum(len(t.student_prompt_ids) for t in batch if t.student_written),  # to write from
+            "read_context": sum(before(0, len(t.student_prompt_ids)) for t in batch if t.student_written),
+            "trained": sum(passes),
+            "trained_context": sum(before(0, length) for length in passes),
+        }
+        theirs = {
+            "written": total["teacher_written"],
+            "written_context": sum(before(len(t.teacher_prompt_ids or t.student_prompt_ids), t.teacher_written) for t in batch),
+            "read": total["teacher_read"],
+            "read_context": sum(read_context(t) for t in batch),
+        }
         self.spent["updates"] += 1
         self.spent["epochs"] += len({t.problem_id for t in batch}) / problems
         for name, value in total.items():
             self.spent[name] += value
         self.spent["trained"] += trained
-        self.spent["flops"] += flops(**mine) + flops(**theirs)
-        self.spent["gpu_hours"] += (h100_seconds(**mine) + h100_seconds(**theirs)) / 3600
+        self.spent["flops"] += flops(student, **mine, adapter=adapter) + flops(teacher, **theirs)
+        self.spent["gpu_hours"] += (h100_seconds(student, **mine, adapter=adapter) + h100_seconds(teacher, **theirs)) / 3600
+
+
+def read_context(t: Trajectory) -> float:
+    """Of what the teacher read: its prompt and the response in one pass where it scores, and the rest, a prompt to write from, in another."""
+    scored = min(t.teacher_read, len(t.teacher_prompt_ids) + len(t.response_ids))
+    return before(0, scored) + before(0, t.teacher_read - scored)
 
 
 def progress(spent: dict[str, float], limits: dict[str, float]) -> tuple[float, str]:

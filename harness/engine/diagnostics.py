@@ -17,9 +17,14 @@ EPISTEMIC = (
 
 
 def epistemic_ids(tokenizer) -> list[int]:
-    """The first token of each opening, bare and after a space, each id once, in order."""
+    """The first token of each opening, bare and after a space, each id once, in order.
+
+    None at all where most of these are single letters or spaces: such a tokenizer spells words, and their mass would say nothing of doubt.
+    """
     spelled = [tokenizer(form + word, add_special_tokens=False)["input_ids"] for word in EPISTEMIC for form in ("", " ")]
-    return sorted({ids[0] for ids in spelled if ids})
+    found = sorted({ids[0] for ids in spelled if ids})
+    letters = sum(len(tokenizer.decode([token]).strip()) < 2 for token in found)
+    return found if letters <= len(found) / 2 else []
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Observer:
                 "kl_forward": (p_teacher_CV * apart_CV).sum(1),
                 "kl_reverse": -(p_student_CV * apart_CV).sum(1),
                 "same_top": (student_CV.argmax(1) == teacher_CV.argmax(1)).float(),
-                "epistemic_mass": p_teacher_CV.index_select(1, self._ids(p_teacher_CV.device)).sum(1),
             }
+            if self.epistemic_ids:
+                columns["epistemic_mass"] = p_teacher_CV.index_select(1, self._ids(p_teacher_CV.device)).sum(1)
         return columns

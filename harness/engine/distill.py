@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
+from harness.costs import Size
 from harness.engine.batching import align, hidden_states, micro_batches
 from harness.engine.diagnostics import Observer
 from harness.engine.divergence import chunked_loss
-from harness.models import body_of, head_of, matmul_parameters
+from harness.models import body_of, head_of, size_of
 from harness.records import Trajectory
 from methods.method import Term
 
@@ -35,9 +36,8 @@ class Reader:
         return head_of(self.model, self.vocabulary)
 
     @property
-    def parameters(self) -> int:
-        """Weights that multiply once per token."""
-        return matmul_parameters(self.model)
+    def size(self) -> Size:
+        return size_of(self.model)
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Untrained(Reader):
     """The student as it was before its adapter: a frozen teacher that costs no memory of its own. Never differentiated."""
 
     @property
-    def parameters(self) -> int:
-        return matmul_parameters(self.model, adapter=False)
+    def size(self) -> Size:
+        return size_of(self.model, adapter=False)
 
     def hidden(self, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]], pad_id: int) -> torch.Tensor:
         training = self.model.training

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import catalogue
-from harness.costs import flops, h100_seconds
+from harness.costs import Size, before, flops, h100_seconds
 from harness.records import ModelRef
 from harness.spec.model import METERS
 from methods.method import Term
@@ -31,32 +31,46 @@ class Work:
     gpu_hours: float = 0.0
 
 
-def parameters(ref: ModelRef) -> float | None:
-    """Weights that multiply once per token, from the catalogue; None where it does not tell."""
+def size(ref: ModelRef) -> Size | None:
+    """From the catalogue; None where it does not tell."""
     try:
         entry = catalogue.model(ref.path)
     except catalogue.Unknown:
         return None
+    if "parameters" not in entry:
+        return None
     untied = not entry.get("tied", True)
-    return float(entry["parameters"] - (entry["vocabulary"] * entry["hidden"] if untied else 0)) if "parameters" in entry else None
+    multiplying = float(entry["parameters"] - (entry["vocabulary"] * entry["hidden"] if untied else 0))
+    if "layers" not in entry:
+        return Size(multiplying)
+    return Size.of(multiplying, entry["layers"], entry["heads"], entry["kv_heads"], entry["head_width"])
 
 
 def unsized(refs: Iterable[ModelRef]) -> tuple[str, ...]:
     """The models whose size is not known: their work is left out of every estimate."""
-    return tuple(dict.fromkeys(ref.path for ref in refs if parameters(ref) is None))
+    return tuple(dict.fromkeys(ref.path for ref in refs if size(ref) is None))
 
 
-def work(size: float | None, **tokens: Any) -> Work:
-    """`tokens`: read, written, trained, adapter, as harness.costs names them."""
-    if size is None:
-        return Work()
-    return Work(flops(parameters=size, **tokens), h100_seconds(parameters=size, **tokens) / 3600)
+def work(model: Size | None, **tokens: Any) -> Work:
+    """`tokens`: as harness.costs names them."""
+    return Work() if model is None else Work(flops(model, **tokens), h100_seconds(model, **tokens) / 3600)
+
+
+def writing_of(model: Size | None, count: float, length: float, prompt: float) -> Work:
+    """`count` responses of `length` tokens to prompts of `prompt`."""
+    return work(
+        model,
+        written=count * length,
+        written_context=count * before(prompt, length),
+        read=count * prompt,
+        read_context=count * before(0, prompt),
+    )
 
 
 def generation(params: dict[str, Any], written: float, attempt: float = 0.0) -> Work:
     """Of a generate step with these params: `written` tokens in all; `attempt` tokens a prompt holds beside the problem."""
-    sequences = written / (params["sampling"]["max_tokens"] * MEAN_LENGTH)
-    return work(parameters(ModelRef(**params["model"])), written=written, read=sequences * (PROMPT + attempt))
+    length = params["sampling"]["max_tokens"] * MEAN_LENGTH
+    return writing_of(size(ModelRef(**params["model"])), written / length, length, PROMPT + attempt)
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,7 @@ class RoundCost:
 
 def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, all_problems: float) -> RoundCost:
     """A round over `problems` of `all_problems`. `params` are the train step's."""
-    student = parameters(ModelRef(**params["pair"]["student"])) or 0.0
+    student = size(ModelRef(**params["pair"]["student"]))
     pair_teacher = params["pair"]["teacher"]
     writing: dict[str, float] = dict.fromkeys(METERS, 0.0)
     training: dict[str, float] = {**dict.fromkeys(METERS, 0.0), "rounds": 1.0, "epochs": problems / max(1.0, all_problems)}
@@ -82,28 +96,28 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
         acts = term.writer.acts(term.reads.needs_attempt)
         asked = params["sampling"][name]
         length = {who: asked[who]["max_tokens"] * MEAN_LENGTH for who in asked}
-        teacher = student if isinstance(term.teacher, Frozen) or not pair_teacher else parameters(ModelRef(**pair_teacher)) or 0.0
+        teacher = student if isinstance(term.teacher, Frozen) or not pair_teacher else size(ModelRef(**pair_teacher))
         count = problems * asked[acts[-1].by]["n"]
         attempt = length["student"] if term.reads.needs_attempt else 0.0
         for act in acts:
-            written = count * length[act.by]
-            read = count * (PROMPT + (attempt if act.reads == "method" else 0.0))
             what = (act, tuple(sorted(asked[act.by].items())))
             if what in written_before:  # terms that ask alike share what is written
                 continue
             written_before.add(what)
-            writing[f"{act.by}_written"] += written
-            writing["teacher_read"] += read if act.by == "teacher" else 0.0
-            _add(writing, work(student if act.by == "student" else teacher, written=written, read=read if act.by == "teacher" else 0.0))
+            prompt = PROMPT + (attempt if act.reads == "method" else 0.0)
+            writing[f"{act.by}_written"] += count * length[act.by]
+            writing["teacher_read"] += count * prompt if act.by == "teacher" else 0.0
+            _add(writing, writing_of(student if act.by == "student" else teacher, count, length[act.by], prompt))
         kept = count * KEPT ** len(term.keep.needs)
-        tokens = kept * length[acts[-1].by]
-        training["trained"] += tokens
+        response = length[acts[-1].by]
+        training["trained"] += kept * response
         training["updates"] += kept / params["optim"]["batch"] if name == "main" else 0.0
-        _add(training, work(student, trained=tokens + kept * PROMPT, adapter=bool(params["lora"])))
+        passed = PROMPT + response
+        _add(training, work(student, trained=kept * passed, trained_context=kept * before(0, passed), adapter=bool(params["lora"])))
         if not isinstance(term.teacher, Nobody):
-            read = count * (PROMPT + attempt + length[acts[-1].by])
-            training["teacher_read"] += read
-            _add(training, work(teacher, read=read))
+            passed += attempt
+            training["teacher_read"] += count * passed
+            _add(training, work(teacher, read=count * passed, read_context=count * before(0, passed)))
     return RoundCost(writing, training)
 
 

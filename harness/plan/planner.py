@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalogue
+from harness.costs import TABLE
 from harness.grading import GRADERS
 from harness.plan.estimate import MEAN_LENGTH, generation, one_round, rounds
 from harness.plan.identity import folder_hash, source_identity
@@ -165,6 +166,8 @@ class Planner:
         }
         if any(term.keep.needs for term in terms.values()):  # else no verdict is an input, and a new grader retrains nothing
             params["grader"] = self.grader
+        if {"flops", "gpu_hours"} & params["budget"].keys():  # how work is counted decides where such a budget ends
+            params["costs"] = TABLE.version
         inputs = {"problems": problems}
         if student.made:
             inputs["student"] = student.made

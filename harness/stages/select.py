@@ -37,7 +37,8 @@ def run(job: Job) -> dict:
             kept.append(problem)
             stood_in += problem.solution is None
     if not kept:
-        raise Fault(f"{job.step.title}: every one of {len(problems)} problems is dropped ({dict(dropped)}). Raise `train.limits`.")
+        why = ", ".join(f"{count} by `{reason}`" if reason in limits else f"{count} with {reason}" for reason, count in dropped.items())
+        raise Fault(f"every one of {len(problems)} problems is dropped: {why}. Raise `train.limits`, or train on other problems.")
     write_atomically(job.out / "problems.parquet", to_bytes(Problem, kept))
     return {
         "problems": len(kept),

@@ -72,12 +72,12 @@ class TrainRun:
         self.student = Reader(self.model, vocabulary)
         self.objective = Objective({name: decode(term) for name, term in params["terms"].items()}, self._teachers(where, vocabulary))
         self.observer = Observer(tuple(epistemic_ids(self.tokenizer)))
-        self.parameters = {"student": models.matmul_parameters(self.model), "teacher": 0}
+        self.sizes = {"student": self.student.size}
         for reader in self.objective.teachers.values():
             if reader is not None:
-                self.parameters["teacher"] = reader.parameters
-        if not self.parameters["teacher"] and params["pair"]["teacher"]:  # the teacher writes but does not score
-            self.parameters["teacher"] = models.matmul_parameters(models.skeleton(self._teacher_source()))
+                self.sizes["teacher"] = reader.size
+        if "teacher" not in self.sizes and params["pair"]["teacher"]:  # the teacher writes but does not score
+            self.sizes["teacher"] = models.size_of(models.skeleton(self._teacher_source()))
         optim = params["optim"]
         self.optimizer = torch.optim.AdamW(
             list(trainable(self.model).values()),
@@ -169,7 +169,7 @@ class TrainRun:
         if self.ended is None:
             if whole and self._limited() == before:
                 raise Fault(
-                    f"{self.job.step.title}: round {self.round_} spent nothing of {', '.join(self.limits)}, so training would never end. "
+                    f"round {self.round_} spent nothing of {', '.join(self.limits)}, so training would never end. "
                     "Limit something that this method spends, or look why its trajectories weigh nothing."
                 )
             self.round_, self.batch = self.round_ + 1, 0
@@ -234,8 +234,8 @@ class TrainRun:
         self.meters.count(
             batch,
             self.problems,
-            self.parameters["student"],
-            self.parameters["teacher"] or self.parameters["student"],
+            self.sizes["student"],
+            self.sizes.get("teacher", self.sizes["student"]),
             bool(self.params["lora"]),
         )
         spent["rounds"] = self.round_ + (self.batch + 1) / batches
@@ -252,7 +252,7 @@ class TrainRun:
         figures["gradient_norm"] = torch.nn.utils.clip_grad_norm_(list(trainable(self.model).values()), optim["grad_clip"]).item()
         if not all(map(_finite, figures.values())):
             raise Fault(
-                f"{self.job.step.title}: update {int(spent['updates'])} gave a value that is not finite ({figures}). "
+                f"update {int(spent['updates'])} gave a value that is not finite ({figures}). "
                 "Lower `train.optim.learning_rate`, or look at the trajectories with `harness show`."
             )
         self._compare_with_sampler(seen.trajectories)
@@ -287,7 +287,7 @@ class TrainRun:
         bound = max(SAMPLER_GAP[pair[who]["dtype"]] for who in ("student", "teacher") if pair[who])
         if gap > bound:
             raise Fault(
-                f"{self.job.step.title}: round {self.round_}: sampler and trainer differ by {gap:.3f} nats a token on the same tokens, "
+                f"round {self.round_}: sampler and trainer differ by {gap:.3f} nats a token on the same tokens, "
                 f"and more than {bound:g} means other weights or another prompt. Look at the versions of the sampling engine in the "
                 "record (`harness show`), or sample with `engine: transformers`."
             )
@@ -332,7 +332,7 @@ class TrainRun:
 
     def finish(self) -> dict:
         if not self.log:
-            raise Fault(f"{self.job.step.title}: nothing was trained.")
+            raise Fault("nothing was trained.")
         if not self.meters.spent["trained"]:
             raise Fault(self._why_nothing())
         for checkpoint in sorted((self.job.work / "checkpoints").glob("at-*")):

@@ -90,7 +90,7 @@ def step(part: Section, sizes, device: torch.device, known: dict) -> None:
         spent = seconds(device, one, repeat=2, warm=0)
         read = sum(len(t.student_prompt_ids) + len(t.response_ids) for t in batch)
         read_by_teacher = sum(len(t.teacher_prompt_ids) + len(t.response_ids) for t in batch)
-        work = costs.flops(trained=read, parameters=weights, adapter=True) + costs.flops(read=read_by_teacher, parameters=theirs)
+        work = costs.flops(costs.Size(weights), trained=read, adapter=True) + costs.flops(costs.Size(theirs), read=read_by_teacher)
         rate = known.get("rate", float("nan"))
         responses = sum(len(t.response_ids) for t in batch)
         rows.append([name, read, responses, spent, read / spent, work / spent / 1e12, work / spent / rate, peak])

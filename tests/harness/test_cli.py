@@ -105,7 +105,7 @@ def test_methods_as_json(command) -> None:
 
 def test_show_prints_both_readings_and_the_mask(finished, command) -> None:
     store = finished / "store"
-    key = next(p.parent.name for p in (store / "construct").glob("*/record.json") if "WithAttempt" in p.read_text())
+    key = next(p.parent.name for p in (store / "construct").glob("*/record.json") if '"type": "WithAttempt",' in p.read_text())
     ran = command("show", key[:8], "--store", store)
     assert ran.returncode == 0, ran.stderr
     for text in (

@@ -189,7 +189,7 @@ def test_course_is_a_token_weighted_mean_split_by_outcome(filtered):
             assert everything[0][f"{kind}_{name}"] == pytest.approx(wanted)
     tokens = sum(row["tokens"] for row in first)
     assert everything[0]["teacher_nll"] == pytest.approx(-sum(row["teacher_logprob"] for row in first) / tokens)
-    assert everything[0]["epistemic_mass"] == pytest.approx(sum(row["epistemic_mass"] for row in first) / tokens)
+    assert everything[0]["epistemic_mass"] is None  # this tokenizer spells words by letters
     assert all(moment["kl_forward_right"] is None for moment in facts["course"])  # only the failed were kept
 
 

@@ -338,7 +338,7 @@ def test_one_seed_is_a_mark_only_where_others_have_more(three_seeds, quickstart)
 
 def test_where_all_methods_are_above_the_sentence_gives_both_ends(quickstart):
     rows = [row for row in quickstart if row.label not in ("opsd", "reverse_kl_hot", "forward_kl_clip")]
-    assert "All 4 methods beat the untrained student beyond noise, from `" in plain(board(rows).groups[0].sentence)
+    assert "All 4 rows beat the untrained student beyond noise, from `" in plain(board(rows).groups[0].sentence)
 
 
 def test_figures_for_people():
@@ -351,5 +351,5 @@ def test_figures_for_people():
 def test_many_rows_that_nothing_is_claimed_of_are_counted(quickstart, make_row):
     level = [make_row(f"level-{number}", level=0.33) for number in range(6)]
     said = plain(board([*quickstart, *level]).groups[0].sentence)
-    assert "The other 7 methods with a score cannot be told from it." in said  # and opsd
+    assert "The other 7 rows with a score cannot be told from it." in said  # and opsd
     assert "level-3" not in said

@@ -13,7 +13,7 @@ from harness.spec.checks.data import data, problem_set, problems, with_found_fil
 from harness.spec.checks.exams import exams, report, report_of_rows
 from harness.spec.checks.names import names, seeds
 from harness.spec.checks.pairs import located, pairs
-from harness.spec.checks.training import batches, estimators, limits, optim, rows, sampling
+from harness.spec.checks.training import batches, estimators, hidden_overrides, limits, optim, rows, sampling
 from harness.spec.faults import Faults
 
 if TYPE_CHECKING:
@@ -24,5 +24,21 @@ __all__ = ["check", "located", "problem_set", "report_of_rows", "with_found_file
 
 def check(suite: Suite, document: Document, faults: Faults) -> None:
     """All checks; what they find is added to `faults`."""
-    for each in (names, seeds, pairs, problems, data, rows, estimators, sampling, limits, optim, batches, budgets, exams, report):
+    for each in (
+        names,
+        seeds,
+        pairs,
+        problems,
+        data,
+        rows,
+        hidden_overrides,
+        estimators,
+        sampling,
+        limits,
+        optim,
+        batches,
+        budgets,
+        exams,
+        report,
+    ):
         faults += each(suite, document)

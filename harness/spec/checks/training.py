@@ -53,19 +53,40 @@ def rows(suite: Suite, document: Document) -> Lines:
                     break
 
 
+def hidden_overrides(suite: Suite, document: Document) -> Lines:
+    """A row's own setting of sampling that its writers overrule would give another label to the same run."""
+    for row in suite.rows:
+        for path in row.overrides:
+            section, *inner = path.split(".")
+            if section != "sampling" or not inner:
+                continue
+            *role, field = inner
+            writers = [t.writer for t in row.method.terms.values() if not role or t.writer.acts(t.reads.needs_attempt)[-1].by == role[0]]
+            if writers and all(field in writer.overrides() for writer in writers):
+                yield document.fault(
+                    row.place,
+                    f"row {row.label!r}: {path} takes no effect, for its writer says {field}: {writers[0].overrides()[field]} itself. "
+                    f"Write writer.{field} instead.",
+                )
+
+
 def estimators(suite: Suite, document: Document) -> Lines:
     """A loss that is an estimate from sampled tokens holds only where these come from the student's own, whole distribution."""
     for row in suite.rows:
         for name, term in row.method.terms.items():
             asked = row.train.sampling_of("student").model_dump() | term.writer.overrides()
-            off = [f"{key}: {asked[key]:g}" for key, whole in (("temperature", 1.0), ("top_p", 1.0), ("top_k", -1)) if asked[key] != whole]
+            off = {key: whole for key, whole in (("temperature", 1.0), ("top_p", 1.0), ("top_k", -1)) if asked[key] != whole}
             if term.loss.on_policy and off:
                 remedy = "writer: {temperature: 1.0, top_p: 1.0, top_k: -1}"  # wins over `train`, and over the method's own writer
                 remedy = remedy if name == "main" else f"also: {{{name}: {{{remedy}}}}}"
+                role = "student." if isinstance(row.train.sampling, RoleSampling) else ""
+                if all(f"sampling.{role}{key}" in row.overrides for key in off):  # the row itself asks for it
+                    said = f"{{{', '.join(f'{key}: {whole}' for key, whole in off.items())}}}"
+                    remedy = f"train: {{sampling: {f'{{student: {said}}}' if role else said}}}"
                 yield document.fault(
                     row.place,
                     f"row {row.label!r}, term {name}: its loss looks at the sampled token alone, which estimates the divergence only if it is "
-                    f"drawn from the student's whole distribution; here the student samples at {', '.join(off)}. "
+                    f"drawn from the student's whole distribution; here the student samples at {', '.join(f'{key}: {asked[key]:g}' for key in off)}. "
                     f"Let the row say so: {remedy}.",
                 )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.costs import TABLE, flops, h100_seconds
+from harness.costs import TABLE, Size, before, flops, h100_seconds
 from harness.engine.budget import Meters, ended_by, progress, rate_factor, reached
 from harness.records import Trajectory
 from harness.spec.model import METERS
@@ -20,10 +20,16 @@ BATCH = [
 ]
 
 
+SMALL, LARGE = Size(100, attention=3, cache=8), Size(1000, attention=20, cache=64)
+
+
 def test_every_meter_is_counted():
     meters = Meters()
-    meters.count(BATCH, problems=8, student=100, teacher=1000, adapter=False)
+    meters.count(BATCH, problems=8, student=SMALL, teacher=LARGE, adapter=False)
     trained = (3 + 7) + (2 + 6)  # what the student reads with gradient; a weight of 0 is not read
+    # Σ of how many tokens stand before each: of 7 after 3, of 4 after 3; of 2 and 6 after 5; passes of 10 and 8; reading as told
+    student_context, teacher_context = 7 * 3 + 7**2 / 2 + 4 * 3 + 4**2 / 2, 2 * 5 + 2**2 / 2 + 6 * 5 + 6**2 / 2
+    trained_context, read_context = 10**2 / 2 + 8**2 / 2, 12**2 / 2 + 9**2 / 2 + 11**2 / 2
     expected = {
         "updates": 1,
         "epochs": 2 / 8,
@@ -32,24 +38,51 @@ def test_every_meter_is_counted():
         "teacher_written": 8,
         "teacher_read": 32,
         "trained": 13,
-        "flops": 2 * 100 * 11 + 6 * 100 * trained + 2 * 1000 * (8 + 32),
+        "flops": 2 * 100 * (11 + 6)  # what it wrote, and two prompts of 3 to write from
+        + 6 * 100 * trained
+        + 4 * 3 * (student_context + 2 * 3**2 / 2 + 3 * trained_context)
+        + 2 * 1000 * (8 + 32)
+        + 4 * 20 * (teacher_context + read_context),
         "gpu_hours": (
-            (2 * 100 * 11 + 2 * 1000 * 8) / TABLE.write + 6 * 100 * trained / TABLE.train + 2 * 1000 * 32 / TABLE.read
-        ) / 3600,
-    }  # fmt: skip
+            (11 * 200 / 256 + 8 * student_context) / TABLE.fetch
+            + (8 * 2000 / 256 + 64 * teacher_context) / TABLE.fetch
+            + (6 * 100 * trained + 12 * 3 * trained_context) / TABLE.train
+            + (2 * 1000 * 32 + 80 * read_context + 2 * 100 * 6 + 12 * 2 * 3**2 / 2) / TABLE.read
+        )
+        / 3600,
+    }
     assert set(expected) == set(METERS)
     assert meters.spent == pytest.approx(expected)
-    meters.count(BATCH, problems=8, student=100, teacher=1000, adapter=False)
+    meters.count(BATCH, problems=8, student=SMALL, teacher=LARGE, adapter=False)
     assert meters.spent == pytest.approx({name: 2 * value for name, value in expected.items()})
 
 
 def test_an_adapter_saves_the_gradient_of_the_weights():
-    assert flops(trained=10, parameters=7) == 420
-    assert flops(trained=10, parameters=7, adapter=True) == 280
-    assert flops(read=3, written=2, parameters=7) == 70
-    assert h100_seconds(read=TABLE.read, parameters=0.5) == 1
-    assert h100_seconds(written=TABLE.write, parameters=0.5) == 1
-    assert h100_seconds(trained=TABLE.train, parameters=0.25, adapter=True) == 1
+    seven = Size(7)
+    assert flops(seven, trained=10) == 420
+    assert flops(seven, trained=10, adapter=True) == 280
+    assert flops(seven, read=3, written=2) == 70
+    assert h100_seconds(Size(0.5), read=TABLE.read) == 1
+    assert h100_seconds(Size(0.25), trained=TABLE.train, adapter=True) == 1
+
+
+def test_before_counts_what_stands_before_each_token():
+    assert before(100, 3) == pytest.approx(100 + 101 + 102, abs=3)  # half a token each, for what it is used for
+    assert before(0, 1000) == pytest.approx(sum(range(1000)), rel=2e-3)
+
+
+def test_writing_long_answers_is_bound_by_what_is_fetched():
+    """Qwen3-1.7B and 8B in half precision, responses of 16,384 tokens: 1,100 to 4,000 tokens a second, not what arithmetic alone would give."""
+    sizes = {"1.7B": Size.of(1.72e9, 28, 16, 8, 128), "8B": Size.of(7.57e9, 36, 32, 8, 128)}
+    assert sizes["8B"].cache == 147_456
+    rates = {}
+    for name, size in sizes.items():
+        rates[name] = 16_384 / h100_seconds(size, written=16_384, written_context=before(200, 16_384))
+        assert rates[name] < TABLE.read / (2 * size.parameters) / 5
+    assert 1100 < rates["8B"] < rates["1.7B"] < 4000
+    # Short answers of a full batch are another matter.
+    short = 256 / h100_seconds(sizes["1.7B"], written=256, written_context=before(100, 256))
+    assert short > 20_000
 
 
 def test_progress_is_the_largest_spent_share():
