@@ -1,20 +1,45 @@
-"""A pair in one line: its models, the mode in which each speaks, and what they were declared to differ in."""
+"""A pair in one line: its models, the mode in which each speaks, what they were declared to differ in, and what a row may spend."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+METERS = {
+    "updates": "updates",
+    "epochs": "epochs",
+    "rounds": "rounds",
+    "student_written": "tokens written by the student",
+    "teacher_written": "tokens written by the teacher",
+    "teacher_read": "tokens read by the teacher",
+    "trained": "tokens trained on",
+    "flops": "FLOPs",
+    "gpu_hours": "modelled H100-hours",
+}
 DIFFER = {"template": "chat templates differ", "stop": "stop tokens differ", "mode": "modes differ"}
 
 
-def pairing(said: Mapping[str, Any] | None) -> str | None:
-    """From the resolved suite's entry; None where there is none."""
+def pairing(said: Mapping[str, Any] | None, limits: Mapping[str, float] | None) -> str | None:
+    """From the resolved suite's entries; None where there is none."""
     if not said or not said.get("student"):
         return None
     student, teacher, modes = said["student"], said.get("teacher"), said.get("modes") or {}
     models = f"{name(student)} ← {name(teacher)}" if teacher else f"{name(student)}, its own teacher"
-    return " · ".join([models, *_modes(modes, bool(teacher)), *(DIFFER.get(word, f"{word} differs") for word in differ(said))])
+    spent = " or ".join(amount(meter, limit) for meter, limit in (limits or {}).items())
+    return " · ".join(
+        [
+            models,
+            *_modes(modes, bool(teacher)),
+            *(DIFFER.get(word, f"{word} differs") for word in differ(said)),
+            *([f"a row ends at {spent}"] if spent else []),
+        ]
+    )
+
+
+def amount(meter: str, limit: float) -> str:
+    number = f"{limit:,.0f}" if limit == int(limit) and limit < 1e12 else f"{limit:g}"
+    unit = METERS.get(meter, meter)
+    return f"{number} {unit.removesuffix('s') if limit == 1 else unit}"
 
 
 def name(model: str) -> str:

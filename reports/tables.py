@@ -109,7 +109,7 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         course=course(followed),
         difficulties=by_difficulty,
         undivided=undivided,
-        pairing=pairing((suite.get("pairs") or {}).get(pair)),
+        pairing=pairing((suite.get("pairs") or {}).get(pair), (suite.get("budgets") or {}).get(budget)),
     )
 
 
