@@ -98,6 +98,10 @@ class Round:
     def title(self) -> str:
         return f"round {self.number} · seed {self.params['seed']}"
 
+    def named(self, source: str) -> str:
+        """The model that plays a part, by its short name."""
+        return self.params["pair"][source]["path"].rpartition("/")[2]
+
     def role(self, term: str, speaker: str) -> str:
         """Whose weights speak as `speaker` in a term: a frozen teacher is the untrained student."""
         return "student" if speaker == "student" or term in self.params["frozen_teacher"] else "teacher"
@@ -126,7 +130,7 @@ class Round:
                     problems={"seed": self.params["seed"], "round": self.number, "size": self.params["rounds"]["problems"]},
                     inputs={**inputs, **({"attempts": written["student"][start]} if reads.needs_attempt else {})},
                     engine=self.params["engine"],
-                    title=f"{'rewrite' if reads.needs_attempt else 'rollout'} · {act.by} · {self.title} · samples {start}-{stop}",
+                    title=f"{'rewrite' if reads.needs_attempt else 'rollout'} · {act.by} · {self.title} · samples {start}-{stop} · {self.named(source)}",
                     weight=self.tokens * (stop - start) / 6000,
                     tokens={"rollout" if act.by == "student" else "teacher": self.tokens * (stop - start)},
                     local={"weights": self.local[source]} if source in self.local else {},
@@ -172,7 +176,7 @@ class Round:
         }
         local = {"student": self.local.get("student", ""), "teacher": self.local.get(scorer, "")} if self.local else {}
         kept = f", {term.keep!r}" if term.keep.needs else ""
-        title = f"trajectories · {last} writes, teacher reads {term.reads!r}{kept} · {self.title}"
+        title = f"trajectories · {last} writes, teacher reads {term.reads!r}{kept} · {self.title} · {self.named('student')}"
         return Step("construct", params, inputs, title=title, local=local)
 
     def steps(self) -> tuple[list[Step], dict[str, str]]:

@@ -103,7 +103,8 @@ def text(described: dict, name: str) -> str:
     lines += [f"  {len(step['rows']):>3} rows  {step['title']}" for step in shared[:12]]
     if todo:
         again = [step for step in todo if step["why"] != "new"]
-        lines += ["", f"to do: {len(todo) - len(again)} new, {len(again)} of which the store has the like, made otherwise"]
+        other = f", {len(again)} that the store has in another form" if again else ""
+        lines += ["", f"to do: {len(todo) - len(again)} new{other}"]
         lines += [f"  {step['key'][:10]}  {step['title']}  [{shortened(step['why'])}]" for step in again[:40]]
         lines += [f"  … and {len(again) - 40} more; `--json` lists all"] if len(again) > 40 else []
     return "\n".join([*lines, "", *costs(described)])

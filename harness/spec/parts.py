@@ -77,7 +77,7 @@ def build(value: Any, hint: Any, current: Any = None, path: Where = ()) -> Any:
 def part(value: Any, hint: Any, known: dict[str, type], current: Any, path: Where) -> Any:
     if isinstance(value, str):
         if value not in known:
-            raise Misfit(path, f"there is no part {value!r} here.{did_you_mean(value, known)}")
+            raise Misfit(path, f"there is no part {value!r} here.{belongs(value, known) or did_you_mean(value, known)}")
         return construct(known[value], {}, path)
     if not isinstance(value, dict):
         raise Misfit(path, f"{spelled(value)} does not fit here: expected {expected(hint)}.")
@@ -102,6 +102,12 @@ def part(value: Any, hint: Any, known: dict[str, type], current: Any, path: Wher
             return construct(next(iter(known.values())), value, path)
         raise Misfit(path, f"nothing stands here whose fields could be changed. Name the part: {{{' | '.join(sorted(known))}: {{…}}}}.")
     return changed(current, value, path)
+
+
+def belongs(value: str, known: dict[str, type]) -> str:
+    """Where a part of that name may stand, if not here: as a field of one that may."""
+    fields = [name for kind in known.values() for name, hint in hints(kind).items() if value in kinds(hint)]
+    return f" It is a {fields[0]}: write {{{fields[0]}: {value}}}." if fields else ""
 
 
 def construct(kind: type, given: dict[str, Any], path: Where) -> Any:

@@ -126,7 +126,7 @@ def test_why_a_changed_temperature_makes_steps_again(tmp_path) -> None:
     for step in planned(tmp_path, "methods: [trd]").steps:
         finish(store, step)
     why = whys(planned(tmp_path, "methods: [trd]\ntrain: {sampling: {teacher: {temperature: 0.6}}}"), store)
-    assert why["rewrite · teacher · round 0 · seed 0 · samples 0-1"] == "sampling.temperature 0.7 → 0.6"
+    assert why["rewrite · teacher · round 0 · seed 0 · samples 0-1 · teacher"] == "sampling.temperature 0.7 → 0.6"
     assert next(why[title] for title in why if title.startswith("trajectories")) == "its input rollouts/0 changed"
     assert why["train · tiny · trd · steps · seed 0"] == "its input trajectories/main changed; sampling.main.teacher.temperature 0.7 → 0.6"
     assert not any(title.startswith(("rollout", "pretrain", "problems", "exam tiny-exam · tiny student")) for title in why)

@@ -785,11 +785,9 @@ def test_schema_command_prints_json(capsys):
     assert json.loads(capsys.readouterr().out)["$schema"].endswith("2020-12/schema")
 
 
-def test_loading_is_quick_and_needs_no_torch():
-    code = "import sys, time; t = time.perf_counter(); from harness.spec import load_suite; load_suite('suites/quickstart.yaml'); print(time.perf_counter() - t, 'torch' in sys.modules)"
-    seconds, torch = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    assert torch == "False"
-    assert float(seconds) < 1.0
+def test_loading_needs_no_torch():
+    code = "import sys; from harness.spec import load_suite; load_suite('suites/quickstart.yaml'); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 # --- the suites that our user wants, as far as this version knows them ------------------------------------------------
