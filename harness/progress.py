@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -56,9 +58,13 @@ class Screen:
     def __init__(self) -> None:
         self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         self.live: Live | None = None
+        self.stopped = False
+        self.before: Any = None  # who was told of Ctrl-C
         self.started = self.last = time.monotonic()
 
     def __enter__(self) -> Screen:
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGINT, self._stop)
         if self.console.is_terminal:
             self.live = Live(console=self.console, refresh_per_second=4, transient=True)
             self.live.start()
@@ -67,6 +73,13 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         if self.live:
             self.live.stop()
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+    def _stop(self, *_: object) -> None:
+        """Ctrl-C is remembered: Python drops an exception that a handler raises within a callback of its own, and the run would go on."""
+        self.stopped = True
+        raise KeyboardInterrupt
 
     @property
     def seconds(self) -> float:
@@ -96,6 +109,8 @@ class Screen:
         self.say(f"again: {step.title}: {why}", "yellow")
 
     def tick(self, progress: Progress) -> None:
+        if self.stopped:
+            raise KeyboardInterrupt
         running = [doing(step, event) for step, event in progress.running.values()]
         if self.live:
             lines = [Text(f"  {line}", style="dim", no_wrap=True, overflow="ellipsis") for line in running]
