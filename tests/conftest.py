@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+# One thread a process, before anything imports torch: two test processes with two threads each stand in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parent.parent
 SMOKE = ROOT / "suites" / "smoke.yaml"
 
