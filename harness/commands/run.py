@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness.collect import results
+from harness.collect import record_of, results
 from harness.commands.plan import STORE
 from harness.commands.report import RESULTS, SITE
 from harness.executors.local import LocalPool
@@ -144,7 +144,7 @@ def dropped(made: Plan, needed: set[str], store: Store) -> list[str]:
     """What happened to the training problems before anybody saw them, where anything did."""
     found = []
     for step in made.steps:
-        record = store.record(step.address) if step.stage == "select" and step.address in needed else None
+        record = record_of(store, step.address) if step.stage == "select" and step.address in needed else None
         if record and record.facts["dropped"]:
             gone = sum(record.facts["dropped"].values())
             why = ", ".join(
