@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from harness.records import Fault
 
 
-def encode(tokenizer, text: str, mode: str) -> list[int]:
-    """One user message under the tokenizer's chat template, up to where the assistant begins. `mode` is plain or thinking."""
+def encode(tokenizer, text: str, mode: str, system: str | None = None, prefill: str | None = None) -> list[int]:
+    """One user message under the tokenizer's chat template, up to where the assistant begins. `mode` is plain or thinking.
+
+    `system` stands before it; `prefill` is how the assistant's answer begins, so that the reader goes on from there.
+    """
     if tokenizer.chat_template is None:
         raise Fault(f"tokenizer {tokenizer.name_or_path}: it has no chat template, so no prompt can be made. Choose an instruct model.")
-    messages = [{"role": "user", "content": text}]
-    return tokenizer.apply_chat_template(
+    messages = [*([{"role": "system", "content": system}] if system else []), {"role": "user", "content": text}]
+    ids = tokenizer.apply_chat_template(
         messages, add_generation_prompt=True, tokenize=True, return_dict=False, enable_thinking=mode == "thinking"
     )
+    return ids + tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else ids
 
 
 def decode(tokenizer, ids: Sequence[int]) -> str:

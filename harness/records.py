@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-VERDICTS = ("correct", "wrong", "no_answer", "unfinished", "parse_error", "timeout", "grader_error")
+VERDICTS = (
+    "correct", "wrong", "no_answer", "unfinished", "parse_error", "timeout",
+    "oom", "crash",  # of a program: it needed more memory than it had; it ended before it had answered
+    "grader_error", "infra_error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A question and how to tell that it was answered. `prompt` is the user message, instruction included."""
+    """A question and how to tell that it was answered. `prompt` is the user message, instruction included.
+
+    `tests`: of a program, packed (harness/grading/tests.py). `system` is a message before it, `prefill` how the answer begins: tokens
+    that the reader is given, not asked for.
+    """
 
     id: str
     domain: str
     prompt: str
     answer: str | None = None
-    tests: str | None = None  # JSON, for code
+    tests: str | None = None
     solution: str | None = None
     source: str = ""
+    system: str | None = None
+    prefill: str | None = None
 
 
 @dataclass(frozen=True)

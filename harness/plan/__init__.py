@@ -27,7 +27,7 @@ def exams_of(suite: Suite) -> tuple[Exam, ...]:
         for benchmark in group.benchmarks:
             sampling = suite.exam_sampling(group, benchmark)
             problems = suite.problem_set(benchmark)
-            said = {"sampling": sampling.model_dump(), "grader": GRADERS, "problems": source_identity(problems)[0]}
+            said = {"sampling": sampling.model_dump(), "grader": {"typed": GRADERS["typed"]}, "problems": source_identity(problems)[0]}
             first, again = (
                 f"{group.protocol or 'own'}@{digest({**said, 'seed': seed})[:8]}" for seed in (suite.seeds.exam, second_seed(suite))
             )
