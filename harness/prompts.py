@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.records import Fault
+from harness.records import Fault, Problem
 
 
 def encode(tokenizer, text: str, mode: str, system: str | None = None, prefill: str | None = None) -> list[int]:
@@ -19,6 +19,11 @@ def encode(tokenizer, text: str, mode: str, system: str | None = None, prefill: 
         messages, add_generation_prompt=True, tokenize=True, return_dict=False, enable_thinking=mode == "thinking"
     )
     return ids + tokenizer(prefill, add_special_tokens=False)["input_ids"] if prefill else ids
+
+
+def reading(tokenizer, problem: Problem, message: str, mode: str) -> list[int]:
+    """A problem as somebody reads it in `message`: its system message before, the beginning of its answer after."""
+    return encode(tokenizer, message, mode, problem.system, problem.prefill)
 
 
 def decode(tokenizer, ids: Sequence[int]) -> str:

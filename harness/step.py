@@ -15,10 +15,10 @@ STAGES = {
     "pretrain": 1,
     "standin": 1,
     "generate": 1,
-    "grade": 2,
+    "grade": 3,
     "construct": 2,
     "train": 2,
-    "analyse": 1,
+    "analyse": 2,
     "snapshot": 1,
     "score": 1,
 }

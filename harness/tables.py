@@ -63,8 +63,8 @@ def grades_to_bytes(grades: Iterable[Grade]) -> bytes:
     return _bytes([{"problem_id": g.problem_id, "sample": g.sample, **vars(g.verdict)} for g in grades], GRADES)
 
 
-def grades_from(path: Path) -> list[Grade]:
-    rows = pq.read_table(path).to_pylist()
+def grades_from(data: bytes | Path) -> list[Grade]:
+    rows = pq.read_table(io.BytesIO(data) if isinstance(data, bytes) else data).to_pylist()
     return [Grade(row["problem_id"], row["sample"], Verdict(row["verdict"], row["extracted"], row["detail"])) for row in rows]
 
 

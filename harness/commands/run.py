@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from harness.collect import record_of, results
 from harness.commands.plan import STORE
@@ -36,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", metavar="GLOB", help="only rows whose label matches; the student and the teacher always run")
     parser.add_argument(
         "--processes", type=int, metavar="N", help="worker processes, one thread each (default: one a GPU; without any, one a core)"
+    )
+    parser.add_argument(
+        "--allow-unsafe",
+        action="store_true",
+        help="run candidate programs without a sandbox where this machine has none; rows graded so bear a mark",
     )
     parser.add_argument(
         "--accept-edits", action="store_true", help="an answer's code was edited without changing its meaning: keep what was trained"
@@ -98,7 +104,9 @@ def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, 
         raise Fault(f"--only {args.only}: no row matches. Rows: {', '.join(dict.fromkeys(row.label for row in made.rows if row.method))}.")
     must_be_writable(folder, "results", "--results")
     must_be_writable(site, "the leaderboard", "--report")
-    machine = {"lora_ranks": lora_ranks(made)} if suite.engine == "vllm" else {}
+    machine: dict[str, Any] = {"allow_unsafe": args.allow_unsafe}
+    if suite.engine == "vllm":
+        machine["lora_ranks"] = lora_ranks(made)
     store = open_store(store_folder)
     refuse_silent_edits(rows, store, args.accept_edits)
     todo, corrupt = states(made, store)

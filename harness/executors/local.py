@@ -122,9 +122,10 @@ class LocalPool:
     def __init__(
         self, store: Store, provenance: dict[str, Any], processes: int | None = None, machine: dict[str, Any] | None = None
     ) -> None:
-        self.arguments = (str(store.root), provenance, machine or {})
         self.gpus = visible_gpus()
-        self.size = processes or len(self.gpus) or len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
+        self.size = processes or len(self.gpus) or cores
+        self.arguments = (str(store.root), provenance, {"graders": max(1, cores // self.size), **(machine or {})})
         self.workers: list[Worker] = []
 
     def __enter__(self) -> LocalPool:

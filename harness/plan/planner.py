@@ -22,15 +22,12 @@ from methods.method import Term
 from methods.parts.contexts import Plain, WithAttemptAndSolution, WithSolution
 from methods.parts.teachers import Frozen, Nobody
 
-GRADER = {"typed": GRADERS["typed"]}
-
 
 class Planner:
     """Collects steps by address: the same work asked for twice is one step."""
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
-        self.grader = {**GRADER, "lots": 1} if suite.lots else GRADER
         self.steps: dict[str, Step] = {}
 
     def add(self, step: Step) -> str:
@@ -41,6 +38,11 @@ class Planner:
         """A generate step with what it will cost; `attempt`: tokens that a prompt holds beside the problem."""
         price = generation(step.params, sum(step.tokens.values()), attempt)
         return self.add(replace(step, flops=price.flops, gpu_hours=price.gpu_hours))
+
+    def grader(self, source: Any) -> dict[str, int]:
+        """Name and version of what grades the answers to a problem set."""
+        name = "code" if self.suite.problem_set(source).domain == "code" else "typed"
+        return {name: GRADERS[name], **({"lots": 1} if self.suite.lots else {})}
 
     # What everything is made from
 
@@ -135,7 +137,9 @@ class Planner:
                     local={"weights": model.local} if model.local else {},
                 )
             )
-            graded = grade_step(self.steps[rollouts], problems, self.grader, "all", f"grade {exam.name} · {title} · samples {start}-{stop}")
+            graded = grade_step(
+                self.steps[rollouts], problems, self.grader(exam.benchmark), "all", f"grade {exam.name} · {title} · samples {start}-{stop}"
+            )
             grades[f"grades/{start}"] = self.add(graded)
         score = Step(
             "score", {"samples": exam.sampling.n}, {"problems": problems, **grades}, title=f"score {exam.name} · {title}", weight=0.1
@@ -147,6 +151,7 @@ class Planner:
     ) -> dict[str, str]:
         """The row's train step, and what looks at it afterwards: verdicts on its round 0, and the analysis (never an input of training)."""
         method, train = row.method, row.train
+        grader = self.grader(train.problems.set)
         terms: dict[str, Term] = method.terms
         sampling = {name: term_sampling(term, train) for name, term in terms.items()}
         params = {
@@ -165,7 +170,7 @@ class Planner:
             "checkpoints": sorted({f for group in self.suite.evaluate for f in group.at} | {1.0}),
         }
         if any(term.keep.needs for term in terms.values()):  # else no verdict is an input, and a new grader retrains nothing
-            params["grader"] = self.grader
+            params["grader"] = grader
         if {"flops", "gpu_hours"} & params["budget"].keys():  # how work is counted decides where such a budget ends
             params["costs"] = TABLE.version
         inputs = {"problems": problems}
@@ -193,7 +198,7 @@ class Planner:
                 continue
             rewriting = "attempts" in step.inputs
             self.add_priced(step, length * MEAN_LENGTH if rewriting else 0.0)
-            verdicts[step.address] = self.add(grade_step(step, problems, self.grader, "any", f"grade · {step.title}"))
+            verdicts[step.address] = self.add(grade_step(step, problems, grader, "any", f"grade · {step.title}"))
             if step.address in main:
                 name = "rewrites" if rewriting else "rollouts" if "rollout" in step.tokens else "written"
                 graded[f"grade/{name}/{step.params['samples'][0]}"] = verdicts[step.address]
@@ -218,7 +223,7 @@ class Planner:
                 seen |= {f"{who}_rollouts/{start}": address, f"{who}_grades/{start}": verdicts[address]}
         analysis = Step(
             "analyse",
-            {"grader": GRADER, "model": asdict(student.ref)},
+            {"grader": {name: number for name, number in grader.items() if name != "lots"}, "model": asdict(student.ref)},
             seen,
             title=f"analyse · {pair} · {row.label} · {budget_name} · seed {seed}",
             weight=0.5,

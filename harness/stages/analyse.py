@@ -7,7 +7,6 @@ rounds wrote is graded here.
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ import pyarrow.parquet as pq
 
 from harness import models, prompts
 from harness.grading import UNGRADED
-from harness.grading.workers import GraderPool
 from harness.records import ModelRef, Problem, Rollout
 from harness.stages import Job
+from harness.stages.verdicts import Judge
 from harness.tables import from_bytes, grades_from
 
 PARTS = 10  # of a run
@@ -67,14 +66,14 @@ def later_rounds(job: Job) -> dict[str, Texts]:
     main = list(trained.step["params"]["terms"]).index("main")
     files = sorted((job.input("train") / "rounds").glob(f"*-{main}-*-*.parquet"))
     rollouts = [(path, rollout) for path in files for rollout in from_bytes(Rollout, path)]
-    answers = {p.id: p.answer for p in from_bytes(Problem, job.input("problems") / "problems.parquet")}
+    problems = {p.id: p for p in from_bytes(Problem, job.input("problems") / "problems.parquet")}
     found: dict[str, Texts] = defaultdict(dict)
     if not rollouts:
         return found
     tokenizer = models.tokenizer_of(models.source(ModelRef(**job.params["model"]), job.made("weights")))
-    pairs = [(answers[r.problem_id], prompts.decode(tokenizer, r.response_ids)) for _, r in rollouts]
-    with GraderPool(processes=max(1, int(os.environ.get("HARNESS_GRADERS", "1")))) as pool:
-        verdicts = pool.grade_many(pairs, any_gold=True)
+    answered = [(problems[r.problem_id], r, prompts.decode(tokenizer, r.response_ids)) for _, r in rollouts]
+    with Judge(job.params["grader"], any_gold=True, machine=job.machine) as judge:
+        verdicts = judge.grade(answered)
     for (path, rollout), verdict in zip(rollouts, verdicts, strict=True):
         round_, who = round_and_writer(path)
         found[who][round_, rollout.problem_id, rollout.sample] = text(rollout, verdict.verdict)

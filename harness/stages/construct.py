@@ -32,12 +32,12 @@ def run(job: Job) -> dict:
     trajectories, over, ungraded = [], 0, 0
     for rollout in rollouts:
         problem, attempt = problems[rollout.problem_id], attempts.get((rollout.problem_id, rollout.sample))
-        student_prompt = prompts.encode(tokenizer, Plain()(Material(problem.prompt)), modes["student"])
+        student_prompt = prompts.reading(tokenizer, problem, Plain()(Material(problem.prompt)), modes["student"])
         teacher_prompt: list[int] = []
         if params["scored"]:
             text = prompts.decode(scorer, attempt.response_ids) if attempt else None
             material = Material(problem.prompt, problem.solution, text, problem.answer)
-            teacher_prompt = prompts.encode(scorer, reads(material), modes["teacher"])
+            teacher_prompt = prompts.reading(scorer, problem, reads(material), modes["teacher"])
         too_long = reads.needs_attempt and limits["teacher_prompt"] is not None and len(teacher_prompt) > limits["teacher_prompt"]
         over += too_long
         said = {whose: verdicts[whose][rollout.problem_id, rollout.sample] for whose in keep.needs}

@@ -155,7 +155,7 @@ class Writer:
                 attempt = attempts.get((problem.id, sample))
                 text = prompts.decode(self.tokenizer, attempt.response_ids) if attempt else None
                 message = self.reads(Material(problem.prompt, problem.solution, text, problem.answer))
-                ids = tuple(prompts.encode(self.tokenizer, message, self.params["mode"]))
+                ids = tuple(prompts.reading(self.tokenizer, problem, message, self.params["mode"]))
                 seed = derive(seeds["seed"], seeds["purpose"], seeds["round"], problem.id, sample)
                 asked.append((problem.id, sample))
                 requests.append(Request(ids, seed))

@@ -75,7 +75,7 @@ def over_limit(problem: Problem, readings: list, limits: dict, voices: list[tupl
         if reading.needs_solution and reading.solution_of(material(problem)) is None:
             continue
         text = reading(material(problem))
-        longest = max(len(prompts.encode(tokenizer, text, mode)) for tokenizer, mode in voices)
+        longest = max(len(prompts.reading(tokenizer, problem, text, mode)) for tokenizer, mode in voices)
         limit = "teacher_prompt" if reading.needs_solution else "prompt"
         if limits[limit] and longest > limits[limit]:
             return limit

@@ -26,6 +26,11 @@ TEMPLATES = {
         "Now write it anew:\n- keep its structure and its line of thought;\n- find the errors of calculation or logic, and correct them;\n"
         "- keep the intermediate steps that are right;\n- give the new solution and nothing else.\n\n## Problem\n{problem}"
     ),
+    "trd-refine-code": (
+        "Below is a first program in Python that you wrote for a task.\n\n## First program\n{attempt}\n\n"
+        "Now write it anew:\n- mend what is wrong, edge cases included;\n- keep what is useful of the first approach where that fits;\n"
+        "- give the new program, in one block of Python code, and nothing else.\n\n## Task\n{problem}"
+    ),
     "trd-refine-reference": (
         "Below are a reference solution to a mathematical problem and a first solution that you wrote.\n\n"
         "## Reference solution\n{solution}\n\n## First solution\n{attempt}\n\n"

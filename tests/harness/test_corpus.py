@@ -340,7 +340,7 @@ def test_solutions_never_reach_the_student(folders, tmp_path):
 
 
 def test_a_filter_that_keeps_nothing_is_a_fault_and_not_a_row(folders, tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.stages.grade.by_lot", lambda rollout, verdict: replace(verdict, verdict="correct"))
+    monkeypatch.setattr("harness.stages.verdicts.by_lot", lambda rollout, verdict: replace(verdict, verdict="correct"))
     with pytest.raises(Fault, match="kept none of them"):
         Done(folders, [kept("Failed")], tmp_path, rounds=1)
 
