@@ -31,10 +31,11 @@ def record_of(store: Store, address: str | None) -> Record | None:
 
 def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str, Failure], provenance: dict[str, Any]) -> Result:
     scores, first = {}, None
+    mode = suite.pairs[row.pair].modes.student  # what a column's hash says, for all rows of a pair
     for exam in plan.exams:
         for at in exam.at:
             if record := record_of(store, row.steps.get(f"score/{exam.cell(at)}")):
-                scores[exam.cell(at)] = cell(record.facts, exam, percent(at), row.again)
+                scores[exam.cell(at)] = cell(record.facts, exam.in_mode(mode), percent(at), row.again)
                 first = first or record
     trained = record_of(store, row.steps.get("train"))
     needed = plan.needed(row.steps.values())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import catalogue
 from harness.document import Document, did_you_mean, dotted
+from harness.grading import MATH
 from harness.spec.checks.data import known_set
 from harness.spec.checks.names import Lines, repeated
 from harness.spec.model import EvalGroup, Report, SamplingSpec
@@ -20,7 +21,7 @@ METRIC = re.compile(r"(avg|pass)@([1-9][0-9]*)\Z")
 
 
 def exams(suite: Suite, document: Document) -> Lines:
-    sat: dict[tuple[str, str], tuple[str | int, ...]] = {}
+    sat: dict[tuple[str, str, str], tuple[str | int, ...]] = {}
     for index, group in enumerate(suite.evaluate):
         place = ("evaluate", index)
         yield from how_sat(document, place, group)
@@ -36,17 +37,24 @@ def exams(suite: Suite, document: Document) -> Lines:
             sampling = group.sampling
             if group.protocol is not None:
                 protocol = catalogue.protocol(group.protocol)
-                by_domain = protocol.for_domain(found.domain)
-                sampling = None if by_domain is None else SamplingSpec(**vars(by_domain))
-                if sampling is None:
+                manner = protocol.manner(found.domain, next(iter(suite.pairs.values())).modes.student)
+                sampling = None if manner is None else SamplingSpec(**vars(manner.sampling))
+                if manner is None:
                     yield document.fault(
                         path,
                         f"{found.name} is of domain {found.domain}, for which protocol {protocol.name} says nothing (it knows "
-                        f"{', '.join(protocol.sampling)}). Choose another, or write `sampling`.",
+                        f"{', '.join(protocol.manners)}). Choose another, or write `sampling`.",
                     )
+                elif manner.grader not in (None, *MATH):
+                    yield document.fault(
+                        (*place, "protocol"),
+                        f"protocol {protocol.name} of suites/protocols.yaml grades by {manner.grader!r}.{did_you_mean(manner.grader, MATH)}",
+                    )
+                    continue
             if sampling is None:
                 continue
-            key = (found.name, sampling.model_dump_json())
+            yield from graders(suite, document, place, group, benchmark, found)
+            key = (found.name, sampling.model_dump_json(), suite.exam_grader(group, benchmark))
             if key in sat:
                 yield document.fault(
                     path,
@@ -54,6 +62,25 @@ def exams(suite: Suite, document: Document) -> Lines:
                 )
             sat.setdefault(key, path)
             yield from metrics(document, place, group, found.name, sampling.n)
+
+
+def graders(
+    suite: Suite, document: Document, place: tuple[str | int, ...], group: EvalGroup, benchmark: str | dict[str, Any], found: catalogue.ProblemSet
+) -> Lines:
+    """A grader of mathematics judges no program, and an audit compares with others than the score's own."""
+    for key, said in (("grader", group.grader), ("audit", group.audit or None)):
+        if said is not None and found.domain == "code":
+            yield document.fault(
+                (*place, key),
+                f"{found.name} asks for programs, which its tests judge. Put it into a group of its own, without `{key}`.",
+                at_key=True,
+            )
+            return
+    yield from repeated(document, (*place, "audit"), group.audit, "once is enough")
+    own = suite.exam_grader(group, benchmark)
+    for index, name in enumerate(group.audit):
+        if name == own:
+            yield document.fault((*place, "audit", index), f"{found.name} is graded by {name} anyway. An audit names others.")
 
 
 def how_sat(document: Document, place: tuple[str | int, ...], group: EvalGroup) -> Lines:
