@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness import catalogue
 from harness.grading import UNGRADED
 from harness.metrics import avg_at, pass_at
+from harness.overlaps import seen
 from harness.plan import Exam, Plan, Row, percent
-from harness.results import Analysis, Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result
+from harness.results import Analysis, Answers, AvgAt, Cost, ExamScore, Meters, Overlap, Provenance, Result
 from harness.run import Failure
 from harness.spec import Suite
 from harness.statistics import stderr
@@ -17,7 +19,16 @@ from harness.store import Corrupt, Record, Store
 def results(
     suite: Suite, plan: Plan, rows: list[Row], store: Store, failures: dict[str, Failure], provenance: dict[str, Any]
 ) -> list[Result]:
-    return [result(suite, plan, row, store, failures, provenance) for row in rows]
+    found = seen(plan, store)
+    overlaps = {exam: Overlap(exact=each.exact, near=each.near, declared=each.declared) for exam, each in found.items()}
+    return [result(suite, plan, row, store, failures, provenance, overlaps) for row in rows]
+
+
+def older(exam: Exam, student: str) -> bool:
+    """Whether the exam was public in a month before the student's model was, as far as both catalogues tell."""
+    name, date = student.partition("@")[0], exam.problems.entry.get("date")
+    released = catalogue.model(name).get("date") if name in catalogue.names("models") else None
+    return bool(date and released) and str(date)[:7] < str(released)[:7]
 
 
 def record_of(store: Store, address: str | None) -> Record | None:
@@ -29,13 +40,23 @@ def record_of(store: Store, address: str | None) -> Record | None:
         return None
 
 
-def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str, Failure], provenance: dict[str, Any]) -> Result:
+def result(
+    suite: Suite,
+    plan: Plan,
+    row: Row,
+    store: Store,
+    failures: dict[str, Failure],
+    provenance: dict[str, Any],
+    overlaps: dict[str, Overlap],
+) -> Result:
     scores, first = {}, None
     mode = suite.pairs[row.pair].modes.student  # what a column's hash says, for all rows of a pair
     for exam in plan.exams:
         for at in exam.at:
             if record := record_of(store, row.steps.get(f"score/{exam.cell(at)}")):
-                scores[exam.cell(at)] = cell(record.facts, exam.in_mode(mode), percent(at), row.again)
+                scores[exam.cell(at)] = cell(record.facts, exam.in_mode(mode), percent(at), row.again).model_copy(
+                    update={"overlap": overlaps.get(exam.name), "older_than_model": older(exam, suite.pairs[row.pair].student)}
+                )
                 first = first or record
     trained = record_of(store, row.steps.get("train"))
     needed = plan.needed(row.steps.values())

@@ -19,7 +19,7 @@ NEAR = 0.7  # of an exam question's runs
 LAYOUT = re.compile(
     r"\\(?:left|right|displaystyle|textstyle|limits|quad|qquad|text|textbf|textit|texttt|mathrm|mathbf|operatorname|[,;:! ])(?![a-z])|\\[bB]ig+[lrm]?|[\^_]\{\s*\}"
 )
-SAME = {"−": "-", "–": "-", "×": "\\times", "·": "\\cdot", "≤": "\\le", "≥": "\\ge", "π": "\\pi"}  # noqa: RUF001
+SAME = {"−": "-", "–": "-", "×": "\\times", "·": "\\cdot", "≤": "\\le", "≥": "\\ge", "π": "\\pi"}
 SPELLINGS = {"dfrac": "frac", "tfrac": "frac", "leq": "le", "geq": "ge", "cdots": "ldots", "dots": "ldots", "neq": "ne"}
 TOKEN = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?|[-+*/=<>^%|&!()\[\]#@]")
 
@@ -38,7 +38,8 @@ def tokens(text: str) -> list[str]:
     for sign, spelling in SAME.items():
         text = text.replace(sign, f"{spelling} ")
     plain = LAYOUT.sub(" ", unicodedata.normalize("NFKC", text))
-    return [SPELLINGS.get(token, token) for token in TOKEN.findall(plain.lower())]
+    found: list[str] = TOKEN.findall(plain.lower())
+    return [SPELLINGS.get(token, token) for token in found]
 
 
 def runs(words: Sequence[str]) -> set[tuple[str, ...]]:

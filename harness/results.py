@@ -45,6 +45,14 @@ class AvgAt(Strict):
     stderr: float | None
 
 
+class Overlap(Strict):
+    """How many of an exam's questions were trained on as they stand, how many nearly so, and whether the suite says that this is meant."""
+
+    exact: int
+    near: int
+    declared: bool = False
+
+
 class ExamScore(Strict):
     """One exam sat by one row. `graded[i]` of `samples` answers to problem i have a verdict, `correct[i]` of them are right."""
 
@@ -59,6 +67,8 @@ class ExamScore(Strict):
     ungraded: int = 0  # answers without a verdict through a fault of the machinery
     at: str = "100%"
     protocol: str
+    overlap: Overlap | None = None  # None in files older than the comparison
+    older_than_model: bool = False  # made public before the student's model was: it may have seen the questions
 
     @model_validator(mode="after")
     def _counts_fit(self) -> ExamScore:

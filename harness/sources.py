@@ -132,7 +132,9 @@ def check_fields(fields: Any, *path: str) -> None:
 
 def check_window(window: Any, *path: str) -> None:
     """The first and the last month of contests, both included."""
-    if not (isinstance(window, list | tuple) and len(window) == 2 and all(isinstance(month, str) and MONTH.match(month) for month in window)):
+    if not (
+        isinstance(window, list | tuple) and len(window) == 2 and all(isinstance(month, str) and MONTH.match(month) for month in window)
+    ):
         raise Misread("window: expected all, or the first and the last month: [2024-08, 2025-05].", *path)
     if window[0] > window[1]:
         raise Misread(f"window: {window[0]} is after {window[1]}. Turn them round.", *path)

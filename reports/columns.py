@@ -23,7 +23,10 @@ def exam_columns(results: Sequence[Result], suite: Mapping[str, Any]) -> tuple[E
         for name, score in result.scores.items():
             if result.label == AGAIN and any(same_but_for_seed(exam, name, score) for exam in found.values()):
                 continue
-            exam = Exam(name, score.protocol, score.problems_hash, score.problems, score.samples, score.samples, score.at)
+            exam = Exam(
+                name, score.protocol, score.problems_hash, score.problems, score.samples, score.samples, score.at,
+                older=score.older_than_model, overlap=score.overlap,
+            )  # fmt: skip
             found.setdefault(exam.key, exam)
     said = [exam if isinstance(exam, Mapping) else {"name": exam} for exam in suite.get("exams") or ()]
     order = {str(exam.get("name")): place for place, exam in enumerate(said)}

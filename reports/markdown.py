@@ -64,7 +64,8 @@ def _basis(group: Group) -> str:
 
 
 def _exam(exam: Exam) -> str:
-    return exam.name if exam.alone else f"{exam.name} ({exam.protocol})"
+    said = [*([] if exam.alone else [exam.protocol]), *(word for word, _ in exam.marks)]
+    return f"{exam.name} ({'; '.join(said)})" if said else exam.name
 
 
 def _summary(row: Row, group: Group) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.results import Answers, Meters
+from harness.results import Answers, Meters, Overlap
 from reports.estimates import Estimate
 from reports.words import Span
 
@@ -29,10 +29,25 @@ class Exam:
     at: str = "100%"  # how far into the budget the row was examined
     date: str | None = None
     alone: bool = True  # no other column has this name
+    older: bool = False  # public before the student's model was
+    overlap: Overlap | None = None  # of its questions with those of training
 
     @property
     def key(self) -> Key:
         return self.name, self.protocol, self.problems_hash
+
+    @property
+    def marks(self) -> tuple[tuple[str, str], ...]:
+        """What a reader must know of the questions: a word, and what it means."""
+        found = []
+        if self.older:
+            found.append(("older than the model", "public before the student's model was: it may have seen the questions"))
+        if self.overlap and self.overlap.exact:
+            meant = "the suite declares it" if self.overlap.declared else "the suite does not declare it"
+            found.append((f"{self.overlap.exact} trained on", f"questions that stand in the training data as they are asked; {meant}"))
+        if self.overlap and self.overlap.near:
+            found.append((f"{self.overlap.near} nearly trained on", "questions of which the training data holds most, or a variant"))
+        return tuple(found)
 
     @property
     def sat(self) -> Key:

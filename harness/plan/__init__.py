@@ -65,13 +65,13 @@ def sitting(suite: Suite, group: EvalGroup, benchmark: Any, mode: str) -> Sittin
 def plan(suite: Suite) -> Plan:
     """All steps of a suite, shared ones once, and the rows they serve."""
     planner = Planner(suite)
-    exams = exams_of(suite)
+    exams = tuple(replace(exam, overlap=planner.overlap(exam)) for exam in exams_of(suite))
     rows: list[Row] = []
     for pair, spec in suite.pairs.items():
         student = planner.model(spec.student, spec.dtype)
         teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
         problems = planner.select(pair, spec, student, teacher)
-        overlaps = {f"overlap/{exam.name}": planner.overlap(exam) for exam in exams}
+        overlaps = {f"overlap/{exam.name}": exam.overlap for exam in exams}
         fixed: list[tuple[str, Role, Model, int]] = [
             ("student", "student", student, suite.seeds.exam),
             ("student_again", "control", student, second_seed(suite)),

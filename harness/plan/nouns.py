@@ -43,6 +43,7 @@ class Exam:
     problems: ProblemSet  # with the texts of the protocol
     grader: dict[str, int]  # name and version
     audit: tuple[str, ...] = ()  # further graders of the same answers, never the score
+    overlap: str = ""  # the address of its comparison with the training problems
     declared: bool = False  # whether the suite says that it trains on these questions
     modes: dict[str, Sitting] = field(default_factory=dict)  # how it is sat in each mode; the fields above are the first pair's student's
 

@@ -19,7 +19,20 @@ from harness.spec.faults import Faults, translate
 from harness.spec.model import METERS, Budget, EvalGroup, Overlap, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
 from harness.spec.rows import RowSpec, resolve_rows
 
-__all__ = ["METERS", "Budget", "EvalGroup", "Overlap", "PairSpec", "Report", "RowSpec", "SamplingSpec", "Seeds", "Suite", "Train", "load_suite"]
+__all__ = [
+    "METERS",
+    "Budget",
+    "EvalGroup",
+    "Overlap",
+    "PairSpec",
+    "Report",
+    "RowSpec",
+    "SamplingSpec",
+    "Seeds",
+    "Suite",
+    "Train",
+    "load_suite",
+]
 
 
 @dataclass(frozen=True)

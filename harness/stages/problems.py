@@ -219,5 +219,7 @@ def as_text(value: Any, ours: str, place: str) -> str | None:
     if isinstance(value, list | dict):
         if ours == "tests":
             return json.dumps(value)
-        raise Fault(f"{place} holds a {type(value).__name__}, but {ours!r} is text. Map it to a column of text, or say how `lists` are joined.")
+        raise Fault(
+            f"{place} holds a {type(value).__name__}, but {ours!r} is text. Map it to a column of text, or say how `lists` are joined."
+        )
     return None if value is None or not str(value).strip() else str(value)

@@ -1,6 +1,6 @@
 """Small functions to write, with tests and a reference solution: programs to rehearse on where no rows of a real set lie.
 
-    Write a Python function `f4c81(n)` that takes a whole number and returns what comes of it: multiply it by 3; then subtract 7 from it.
+Write a Python function `f4c81(n)` that takes a whole number and returns what comes of it: multiply it by 3; then subtract 7 from it.
 """
 
 from __future__ import annotations

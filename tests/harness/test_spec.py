@@ -713,7 +713,9 @@ def test_self_distillation_needs_no_teacher(folder):
 def test_a_problem_file_written_out(folder):
     Path("mine.jsonl").write_text('{"q": "1+1", "a": "2"}\n')
     source = "{file: mine.jsonl, fields: {prompt: q, answer: a}, domain: math}"
-    suite = load(changed(("{set: chain-train, take: 640}", f"{{set: {source}}}"), ("[chain-exam]", f"[chain-exam, {source}]")))
+    other = source.replace("mine", "its")
+    Path("its.jsonl").write_text('{"q": "1+2", "a": "3"}\n')
+    suite = load(changed(("{set: chain-train, take: 640}", f"{{set: {source}}}"), ("[chain-exam]", f"[chain-exam, {other}]")))
     assert suite.problem_set(suite.train.problems.set).name == "mine"
     assert suite.problem_set(suite.train.problems.set).entry["file"] == "mine.jsonl"
     assert suite.exam_sampling(suite.evaluate[0], suite.evaluate[0].benchmarks[1]).n == 16
@@ -724,19 +726,21 @@ def test_a_problem_file_written_out(folder):
 
 def test_a_problem_file_is_found_beside_the_suite_that_names_it(folder):
     Path("deep").mkdir()
-    Path("deep/mine.jsonl").write_text('{"q": "1+1", "a": "2"}\n')
+    for name in ("mine", "its"):
+        Path(f"deep/{name}.jsonl").write_text('{"q": "1+1", "a": "2"}\n')
     source = "{file: mine.jsonl, fields: {prompt: q, answer: a}, domain: math}"
-    load(changed(("{set: chain-train, take: 640}", f"{{set: {source}}}"), ("[chain-exam]", f"[{source}]")), "deep/base.yaml")
+    other = source.replace("mine", "its")
+    load(changed(("{set: chain-train, take: 640}", f"{{set: {source}}}"), ("[chain-exam]", f"[{other}]")), "deep/base.yaml")
     child = load("suite: child\nlike: deep/base.yaml\n", "child.yaml")
     assert child.problem_set(child.train.problems.set).entry["file"] == "deep/mine.jsonl"
-    assert child.problem_set(child.evaluate[0].benchmarks[0]).entry["file"] == "deep/mine.jsonl"
+    assert child.problem_set(child.evaluate[0].benchmarks[0]).entry["file"] == "deep/its.jsonl"
 
 
 def test_catalogue():
     assert catalogue.problem_set("chain-train").count == 1280
     assert catalogue.model("small-world/student")["recipe"]
-    assert catalogue.protocol("trd-v1").for_domain("code").max_tokens == 16384
-    assert catalogue.protocol("trd-v1").for_domain("math").max_tokens == 38912
+    assert catalogue.protocol("trd-v1").manner("code").sampling.max_tokens == 16384
+    assert catalogue.protocol("trd-v1").manner("math", "thinking").sampling.max_tokens == 38912
     with pytest.raises(catalogue.Unknown, match="Did you mean 'trd-v1'"):
         catalogue.protocol("trd-v")
 

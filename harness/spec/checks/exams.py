@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from harness import catalogue
 from harness.document import Document, did_you_mean, dotted
-from harness.grading import MATH
 from harness.spec.checks.data import known_set
 from harness.spec.checks.names import Lines, repeated
-from harness.spec.model import EvalGroup, Report, SamplingSpec
+from harness.spec.model import EvalGroup, MathGrader, Report, SamplingSpec
 from harness.spec.rows import RowSpec
 
 if TYPE_CHECKING:
     from harness.spec import Suite
 
 
+GRADERS = get_args(MathGrader)
 METRIC = re.compile(r"(avg|pass)@([1-9][0-9]*)\Z")
 
 
@@ -45,10 +45,10 @@ def exams(suite: Suite, document: Document) -> Lines:
                         f"{found.name} is of domain {found.domain}, for which protocol {protocol.name} says nothing (it knows "
                         f"{', '.join(protocol.manners)}). Choose another, or write `sampling`.",
                     )
-                elif manner.grader not in (None, *MATH):
+                elif manner.grader not in (None, *GRADERS):
                     yield document.fault(
                         (*place, "protocol"),
-                        f"protocol {protocol.name} of suites/protocols.yaml grades by {manner.grader!r}.{did_you_mean(manner.grader, MATH)}",
+                        f"protocol {protocol.name} of suites/protocols.yaml grades by {manner.grader!r}.{did_you_mean(manner.grader, GRADERS)}",
                     )
                     continue
             if sampling is None:
@@ -65,7 +65,12 @@ def exams(suite: Suite, document: Document) -> Lines:
 
 
 def graders(
-    suite: Suite, document: Document, place: tuple[str | int, ...], group: EvalGroup, benchmark: str | dict[str, Any], found: catalogue.ProblemSet
+    suite: Suite,
+    document: Document,
+    place: tuple[str | int, ...],
+    group: EvalGroup,
+    benchmark: str | dict[str, Any],
+    found: catalogue.ProblemSet,
 ) -> Lines:
     """A grader of mathematics judges no program, and an audit compares with others than the score's own."""
     for key, said in (("grader", group.grader), ("audit", group.audit or None)):
