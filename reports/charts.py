@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from reports.nouns import UnderCaps
+from reports.nouns import Group, UnderCaps
 from reports.words import percent
 
 WIDTH = 760
@@ -44,8 +44,8 @@ class Chart:
     said: str
 
 
-def chart(found: UnderCaps, trained: Sequence[str]) -> Chart:
-    """Accuracy in percent over the token limit, which doubles from tick to tick. A row's place among the `trained` is its colour in any chart."""
+def chart(found: UnderCaps, colours: Sequence[str]) -> Chart:
+    """Accuracy in percent over the token limit, which doubles from tick to tick. `colours`: the rows that have one; the others are references."""
     plot = max(LEAST, APART * len(found.rows))
     right, bottom = WIDTH - RIGHT, TOP + plot
     low, high = math.log2(found.caps[0]), math.log2(found.caps[-1])
@@ -65,7 +65,7 @@ def chart(found: UnderCaps, trained: Sequence[str]) -> Chart:
             None if value is None else (f"{x(cap):.1f}", f"{y(value):.1f}") for cap, value in zip(found.caps, row.values, strict=True)
         ]
         runs = [[point for point in run if point] for there, run in groupby(points, key=lambda point: point is not None) if there]
-        number = trained.index(row.label) if row.label in trained else None
+        number = colours.index(row.label) if row.label in colours else None
         known = [point for point in points if point]
         said = ", ".join(f"{cap:,} tokens {percent(value)}" for cap, value in zip(found.caps, row.values, strict=True) if value is not None)
         lines.append(
@@ -95,6 +95,12 @@ def chart(found: UnderCaps, trained: Sequence[str]) -> Chart:
         said=f"Accuracy on {found.exam.name} against the token limit, {found.caps[0]:,} to {found.caps[-1]:,} tokens; highest at the end: "
         f"{best.label}, {percent(best.values[-1])} percent. The figures stand in the table below.",
     )
+
+
+def coloured(group: Group) -> list[str]:
+    """The trained rows that any chart of the group has: a row's place here is its colour in all of them."""
+    drawn = {row.label for found in group.under_caps for row in found.rows}
+    return [row.label for row in group.trained if row.label in drawn]
 
 
 def scale(most: float) -> tuple[float, float]:
