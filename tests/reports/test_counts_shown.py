@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from harness.collect import audited
 from harness.commands import report
 from harness.counts import ladder
 from harness.results import ExamScore, read_results, write_result
@@ -241,6 +242,48 @@ def test_hostile_names_stay_text(curved):
     page = html.page(board(bad))
     assert page.count("<script") == 1 and "alert(&#34;x&#34;)" in page
     assert "<script" not in re.sub(r"`[^`]*`", "", markdown.text(board(bad)))
+
+
+AUDIT = {
+    "responses": 2048,
+    "tallies": [
+        {"profile": "typed", "verdicts": {"correct": 1200, "wrong": 800, "grader_error": 48}},
+        {"profile": "string", "verdicts": {"correct": 1000, "wrong": 1048}},
+    ],
+    "pairs": [
+        {
+            "a": "typed", "b": "string", "both_right": 980, "only_a": 220, "only_b": 3, "both_wrong": 780, "unanswered": 17, "ungraded": 48,
+            "found_by_one": 5, "only_a_places": [["q7", 3], [HOSTILE, 0]], "only_b_places": [],
+        }
+    ],
+}  # fmt: skip
+
+
+def test_graders_that_disagree_stand_side_by_side(quickstart):
+    score = of(quickstart, "trd", "chain-held-out")
+    graded = ExamScore.model_validate(score.model_dump() | {"audit": AUDIT})
+    rows = changed(quickstart, "trd", "chain-held-out", audit=graded.audit)
+    (group,) = (made := board(rows)).groups
+    (found,) = group.audits
+    assert (found.exam.name, found.graders, found.pairs) == ("chain-held-out", ("typed", "string"), (("typed", "string"),))
+    (row,) = found.rows
+    assert row.right == (pytest.approx(1200 / 2000), pytest.approx(1000 / 2048))
+    (pair,) = row.compared
+    assert (pair.only_a, pair.only_b, pair.agreement) == (220, 3, pytest.approx(1 - 223 / 2000))
+    page, text = html.page(made), markdown.text(made)
+    assert "right by typed alone: q7 sample 3, &lt;script&gt;" in page and page.count("<script") == 1
+    assert "88.8%<small>220 | 3</small>" in page or "88.9%<small>220 | 3</small>" in page
+    assert "### chain-held-out: the same answers, 2 graders" in text
+    assert re.search(r"\| `trd` \| 2,048 \| 60.0 \| 48.8 \| 88.[89]% \| 220 \| 3 \|", text)
+    assert board(quickstart).groups[0].audits == () and "other graders" not in html.page(board(quickstart))
+
+
+def test_audits_of_two_ranges_of_samples_are_one(quickstart):
+    whole = ExamScore.model_validate(of(quickstart, "trd", "chain-hard").model_dump() | {"audit": AUDIT}).audit
+    found = audited([whole, whole])
+    assert found.responses == 4096 and found.tallies[0].verdicts == {"correct": 2400, "wrong": 1600, "grader_error": 96}
+    assert (found.pairs[0].only_a, found.pairs[0].both_wrong, len(found.pairs[0].only_a_places)) == (440, 1560, 4)
+    assert audited([whole]) == whole and audited([]) is None
 
 
 def arguments(*said):
