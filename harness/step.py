@@ -21,7 +21,7 @@ STAGES = {
     "train": 2,
     "analyse": 2,
     "snapshot": 1,
-    "score": 1,
+    "score": 2,
 }
 
 

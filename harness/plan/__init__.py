@@ -31,12 +31,14 @@ def exams_of(suite: Suite) -> tuple[Exam, ...]:
             problems, name = suite.exam_set(group, benchmark), suite.exam_grader(group, benchmark)
             modes = {each: sitting(suite, group, benchmark, each) for each in MODES}
             metrics = [metric.partition("@") for metric in suite.exam_metrics(group, benchmark)]
+            passes, votes = (tuple(int(k) for metric, _, k in metrics if metric == wanted) for wanted in ("pass", "maj"))
             exam = Exam(
                 name=problems.name,
                 benchmark=benchmark,
                 **vars(modes[mode]),
                 at=tuple(group.at),
-                passes=tuple(int(k) for metric, _, k in metrics if metric == "pass"),
+                passes=passes,
+                votes=votes,
                 problems=problems,
                 grader={name: GRADERS[name]},
                 audit=tuple(group.audit),

@@ -42,6 +42,7 @@ class Exam:
     passes: tuple[int, ...]  # the k of each Pass@k asked for; Avg is over all samples, which estimates any Avg@k best
     problems: ProblemSet  # with the texts of the protocol
     grader: dict[str, int]  # name and version
+    votes: tuple[int, ...] = ()  # the k of each Maj@k asked for
     audit: tuple[str, ...] = ()  # further graders of the same answers, never the score
     overlap: str = ""  # the address of its comparison with the training problems
     declared: bool = False  # whether the suite says that it trains on these questions
