@@ -21,6 +21,7 @@ STAGES = {
     "train": 2,
     "analyse": 2,
     "snapshot": 1,
+    "audit": 1,
     "score": 2,
 }
 
