@@ -202,6 +202,8 @@ def of_taco(row: dict[str, Any]) -> dict[str, str | None]:
     """
     from harness.grading.code import rows
 
+    if "input_output" not in row:
+        raise KeyError("input_output")
     starter = (row.get("starter_code") or "").strip()
     prompt = row["question"].strip() + (f"\n\nStarter code:\n```python\n{starter}\n```" if starter else "")
     named = row.get("task_id") or row.get("id")
