@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 RUN = 5  # tokens
-NEAR = 0.7  # of an exam question's runs
+NEAR = 0.8  # of an exam question's runs
 
 LAYOUT = re.compile(
     r"\\(?:left|right|displaystyle|textstyle|limits|quad|qquad|text|textbf|textit|texttt|mathrm|mathbf|operatorname|[,;:! ])(?![a-z])|\\[bB]ig+[lrm]?|[\^_]\{\s*\}"

@@ -183,10 +183,9 @@ def native(row: dict[str, Any], kind: str, place: str) -> tuple[dict[str, str | 
             case "livecodebench":
                 values, question = rows.livecodebench_row(row), row["question_content"]
             case "taco":
-                values, question = rows.taco_row(row), row["question"]
+                values, question = of_taco(row), row["question"]
             case _:
                 values, question = rows.evalplus_row(row, kind.removeprefix("evalplus-")), row["prompt"]
-                values = {**values, "prompt": values["prompt"].strip()}  # as evalplus puts it into its frame
     except KeyError as fault:
         raise Fault(f"{place} has no column {fault.args[0]!r}, so it is no row of {kind}. It has: {', '.join(row)}.") from None
     except ValueError as fault:
@@ -194,6 +193,25 @@ def native(row: dict[str, Any], kind: str, place: str) -> tuple[dict[str, str | 
     if not str(question).strip():
         raise Fault(f"{place} has an empty question.")
     return dict(values), question
+
+
+def of_taco(row: dict[str, Any]) -> dict[str, str | None]:
+    """A row of TACO as arXiv:2606.08432 asks it: the question, then the code to start from, where there is some.
+
+    Of its many rows some have tests that cannot be run; such a problem is trained on all the same, and counted among those without.
+    """
+    from harness.grading.code import rows
+
+    if "input_output" not in row:
+        raise KeyError("input_output")
+    starter = (row.get("starter_code") or "").strip()
+    prompt = row["question"].strip() + (f"\n\nStarter code:\n```python\n{starter}\n```" if starter else "")
+    named = row.get("task_id") or row.get("id")
+    try:
+        found = rows.taco_row(row)
+    except ValueError:
+        found = {"tests": None, "solution": None}
+    return {"id": str(named) if named else None, "prompt": prompt, "tests": found["tests"], "solution": found["solution"]}
 
 
 def wanted(row: dict[str, Any], only: dict[str, list[str]], place: str) -> bool:
