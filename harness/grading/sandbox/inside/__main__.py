@@ -26,6 +26,7 @@ import jail
 TICK_MS = 50  # how often a running candidate's threads and files are counted
 MOST_ENTRIES = 1000
 UNCONFINED = 78  # exit status of a candidate that could not give up its rights; it has run nothing
+LOST = 79  # exit status of one that broke what it runs in
 
 
 def main() -> None:
@@ -59,6 +60,7 @@ class Zygote:
         self.control, self.ruleset, self.program = control, ruleset, program
         self.work: str = config["work"]
         self.group: bool = config["group"]
+        self.null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self.wake, wakened = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wakened, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -109,7 +111,7 @@ class Zygote:
             confine.limit(limits)
             if self.ruleset is not None:
                 confine.landlock(self.ruleset)
-            for descriptor, place in zip(descriptors, (0, 1, candidate.CHANNEL), strict=True):
+            for descriptor, place in zip([self.null, *descriptors], (2, 0, 1, candidate.CHANNEL), strict=True):
                 os.dup2(descriptor, place, inheritable=False)
             os.closerange(candidate.CHANNEL + 1, 256)
             if self.program:
@@ -119,8 +121,10 @@ class Zygote:
             with contextlib.suppress(OSError):
                 candidate.write_frame(f"fault: {fault}".encode())
             os._exit(UNCONFINED)
-        del self.control, self.poll
-        candidate.serve()
+        try:
+            candidate.serve()
+        finally:  # whatever a candidate has made of our functions, the zygote's loop is not to run twice
+            os._exit(LOST)
 
     def watch(self, pid: int, limits: dict[str, int]) -> tuple[dict[str, Any], bool]:
         """Until the candidate has ended: how it did, and whether the control socket is still open."""
