@@ -206,7 +206,7 @@ def handful(found: catalogue.ProblemSet, rows: Path | None, trains: bool, soluti
     known = found.listed
     if "hub" in found.entry or "download" in found.entry:
         found = local(found, rows, solutions) or made_up(found, trains)
-    return replace(found, entry={**found.entry, "take": EXAMINED_ON}, listed=known)
+    return replace(found, entry={**found.entry, "take": EXAMINED_ON, "shortest": True}, listed=known)
 
 
 def local(found: catalogue.ProblemSet, rows: Path | None, solutions: bool) -> catalogue.ProblemSet | None:
