@@ -271,7 +271,7 @@ def double(x):
     with open("a/../a/b/c") as file: return 2 * int(file.read())
 """, unheld=True),
     _call("climbs out by ..", "error", "def double(x):\n    open('../' * 20 + 'etc/passwd').read()\n    return 2 * x\n", unheld=True),
-    _call("changes the mode of a folder outside", "error", "import os\ndef double(x):\n    os.chmod('/', 0o755)\n    return 2 * x\n", unheld=True),
+    _call("changes the mode of a folder outside", "error", "import os\ndef double(x):\n    os.chmod('/', 0o755)\n    return 2 * x\n"),
     _call("one huge file", "error crash", """
 def double(x):
     with open("big", "wb") as file:

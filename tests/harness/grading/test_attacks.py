@@ -101,7 +101,7 @@ def test_the_attack_fails_and_its_honest_twin_passes(boxes: dict[str, Sandbox], 
     assert not passes(attack, outcomes)
     ended = next((each for each in outcomes if each.outcome != "ok"), outcomes[0])
     assert ended.outcome in attack.ends, outcomes
-    assert list(folder.glob("harness-box-*/work/*")) == []
+    assert list(folder.glob("harness-box-*/*")) == []
     assert list(Path("/tmp").glob("harness-attack*")) + list(Path("/dev/shm").glob("harness-attack*")) == []
     twin = ask(box, attack, attack.honest, 60.0)
     assert passes(attack, twin), twin

@@ -23,7 +23,7 @@ import candidate
 import confine
 import jail
 
-TICK_MS = 50  # how often a running candidate's threads and files are counted
+TICK_MS = 50  # how often a running candidate's files are counted
 MOST_ENTRIES = 1000
 UNCONFINED = 78  # exit status of a candidate that could not give up its rights; it has run nothing
 LOST = 79  # exit status of one that broke what it runs in
@@ -85,8 +85,7 @@ class Zygote:
             if pid is None:
                 continue
             end, open_ = self.watch(pid, limits)
-            if open_:
-                self.control.send(json.dumps(end).encode())
+            open_ = open_ and self.tell(end)
         with contextlib.suppress(OSError):
             wipe(os.fsencode(self.work))
             os.chdir("/")
@@ -96,8 +95,16 @@ class Zygote:
         try:
             return os.fork()
         except OSError as fault:
-            self.control.send(json.dumps({"fault": f"fork: {fault.strerror}"}).encode())
+            self.tell({"fault": f"fork: {fault.strerror}"})
             return None
+
+    def tell(self, letter: dict[str, Any]) -> bool:
+        """Whether there is still somebody to tell."""
+        try:
+            self.control.send(json.dumps(letter).encode())
+        except OSError:
+            return False
+        return True
 
     def become(self, limits: dict[str, int], descriptors: list[int]) -> None:
         """In the forked child: give up every right, then run the candidate. Never returns."""
@@ -142,7 +149,7 @@ class Zygote:
                 if not open_:
                     self.poll.unregister(self.control)
                 self.kill(pid)
-            elif not asked and (excess := excess or self.excess(pid, limits)):
+            elif not asked and (excess := excess or self.excess(limits)):
                 self.kill(pid)
         self.kill_group(pid)
         try:
@@ -162,10 +169,8 @@ class Zygote:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
 
-    def excess(self, pid: int, limits: dict[str, int]) -> str | None:
+    def excess(self, limits: dict[str, int]) -> str | None:
         with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{pid}/task").st_nlink - 2 > limits["processes"]:
-                return f"more than {limits['processes']} threads"
             entries, size = usage_of(os.fsencode(self.work))
             if entries > MOST_ENTRIES or size > limits["file_mib"] << 20:
                 return f"more than {limits['file_mib']} MiB or {MOST_ENTRIES} files in its folder"
