@@ -48,4 +48,6 @@ class Meter:
         rate = self.done / self.seconds if self.done else 0.0
         left = f"about {clock((self.total - self.before - self.done) / rate)} left" if rate else "…"
         share = (self.before + self.done) / self.total if self.total else 1.0
-        return Text(f"{self.what} {self.before + self.done:,}/{self.total:,} ({share:.0%}) · {rate:,.1f}/s · {clock(self.seconds)} gone, {left}")
+        return Text(
+            f"{self.what} {self.before + self.done:,}/{self.total:,} ({share:.0%}) · {rate:,.1f}/s · {clock(self.seconds)} gone, {left}"
+        )

@@ -13,7 +13,7 @@ from harness.completions import output
 from harness.completions.at_hand import Tests
 from harness.completions.journal import Journal
 from harness.completions.rows import Unusable, lines_of
-from harness.completions.tally import Tally
+from harness.completions.tally import Tally, plural
 from harness.completions.work import Graders, grade_rows
 from harness.grading import GRADERS, MATH
 from harness.meter import Meter
@@ -61,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
         raise Fault(f"--out {out}: the completions themselves. Name another file.")
     digest = hashlib.sha256()
     total = sum(1 for _ in lines_of(path, digest))
+    if not total:
+        raise Fault(f"{path}: there is no row in it. One JSON object a line is expected; --help shows them.")
     sha256, tests = digest.hexdigest(), Tests(args.rows)
     with Journal(out.with_name(out.name + ".partial"), key_of(sha256, args.profile)) as journal:
         same_tests(journal, tests)
@@ -74,8 +76,7 @@ def run(args: argparse.Namespace) -> int:
         report(tally, meter, journal, tests, graders.rung, None if args.out == "-" else out)
     if args.audit:
         audit(path)
-    strictly = args.strict and (tally.doubled or tally.incomplete)
-    return 2 if tally.invalid or strictly else 1 if tally.failed else 0
+    return 2 if tally.invalid or (args.strict and tally.loose) else 1 if tally.failed else 0
 
 
 def key_of(sha256: str, profile: str) -> dict[str, str]:
@@ -93,7 +94,9 @@ def same_tests(journal: Journal, tests: Tests) -> None:
         try:
             now = tests.source(benchmark).md5
         except Unusable as fault:
-            raise Fault(f"{journal.path}: {len(journal.tests)} benchmarks were graded before, but {fault}. Or remove the journal.") from None
+            raise Fault(
+                f"{journal.path}: {len(journal.tests)} benchmarks were graded before, but {fault}. Or remove the journal."
+            ) from None
         if now != md5:
             journal.start_anew(f"another content of the tests of {benchmark} than before")
             return
@@ -108,7 +111,10 @@ def say(journal: Journal, total: int) -> None:
 
 def report(tally: Tally, meter: Meter, journal: Journal, tests: Tests, rung: str | None, out: Path | None) -> None:
     now = tally.rows - journal.before
-    lines = [f"graded {now:,} rows in {clock(meter.seconds)}" + (f", {journal.before:,} before" if journal.before else ""), *tally.said()]
+    lines = [
+        f"graded {plural(now, 'row')} in {clock(meter.seconds)}" + (f", {journal.before:,} before" if journal.before else ""),
+        *tally.said(),
+    ]
     lines += [f"tests of {name}: {source.said}" for name, source in tests.sources.items()]
     if rung == "none":
         lines.append("PROGRAMS RAN WITHOUT A SANDBOX (--allow-unsafe): they could read and change what you can")

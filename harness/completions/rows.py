@@ -68,7 +68,7 @@ def decoded(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as fault:  # a number of thousands of digits, a tower of brackets
         raise Unusable(f"JSON that cannot be read ({str(fault).splitlines()[0]})") from None
     if not isinstance(row, dict):
-        raise Unusable(f"a {named(row)} where an object should stand")
+        raise Unusable(f"{named(row)} where an object should stand")
     return row
 
 
@@ -97,7 +97,7 @@ def text(row: dict[str, Any], *names: str) -> str:
     if name is None:
         raise Unusable(f"no `{names[-1]}`. It has: {', '.join(map(str, row))}")
     if not isinstance(row[name], str):
-        raise Unusable(f"`{name}` is a {named(row[name])}, not text; one row is one completion")
+        raise Unusable(f"`{name}` is {named(row[name])}, not text; one row is one completion")
     return row[name]
 
 
@@ -106,7 +106,7 @@ def gold(row: dict[str, Any], line: bytes) -> str:
         raise Unusable(f"no `answer` to compare with. It has: {', '.join(map(str, row))}")
     answer = row["answer"]
     if isinstance(answer, bool) or not isinstance(answer, str | int | float):
-        raise Unusable(f"`answer` is a {named(answer)}, not text")
+        raise Unusable(f"`answer` is {named(answer)}, not text")
     if isinstance(answer, float):  # as it is written: 1.50 stays 1.50
         answer = json.loads(line, parse_float=str)["answer"]
     return str(answer)
@@ -115,10 +115,10 @@ def gold(row: dict[str, Any], line: bytes) -> str:
 def tests(row: dict[str, Any], inline: Inline, look_up: LookUp) -> str:
     benchmark = row.get("benchmark")
     if benchmark is not None and not isinstance(benchmark, str):
-        raise Unusable(f"`benchmark` is a {named(benchmark)}, not a name")
+        raise Unusable(f"`benchmark` is {named(benchmark)}, not a name")
     if "problem" in row:
         if not isinstance(row["problem"], dict):
-            raise Unusable(f"`problem` is a {named(row['problem'])}; expected an object with EvalPlus's fields or LiveCodeBench's")
+            raise Unusable(f"`problem` is {named(row['problem'])}; expected an object with EvalPlus's fields or LiveCodeBench's")
         return inline(row["problem"], benchmark)
     if benchmark is None:
         raise Unusable("no tests: neither `problem` with tests of its own, nor `benchmark` and `task_id`")
@@ -129,8 +129,8 @@ def tests(row: dict[str, Any], inline: Inline, look_up: LookUp) -> str:
 
 
 def named(value: object) -> str:
-    """The type as JSON calls it."""
-    names = {dict: "object", list: "list", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
+    """The type as JSON calls it, with its article."""
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number", type(None): "null"}
     return names[type(value)]
 
 
