@@ -103,9 +103,7 @@ def test_a_row_that_cannot_be_graded_is_named_and_is_no_score(tmp_path, command)
 
 def test_avg_at_k_over_problems(tmp_path, command) -> None:
     right = {"a": 4, "b": 2, "c": 0, "d": 1}  # counts whose Avg@4 and error are known
-    rows = [
-        math("3", r"\boxed{%d}" % (3 if s < count else 4), problem_id=name, sample=s) for name, count in right.items() for s in range(4)
-    ]
+    rows = [math("3", rf"\boxed{{{3 if s < count else 4}}}", problem_id=name, sample=s) for name, count in right.items() for s in range(4)]
     ran = command("grade", write(tmp_path / "made.jsonl", *rows), "--strict")
     assert ran.returncode == 0
     assert "math: Avg@4 43.8 ± 21.3 % over 4 problems" in ran.stderr
@@ -151,7 +149,8 @@ def kept(journal: Path) -> list[int]:
 def slow_rows(tmp_path_factory) -> tuple[Path, bytes]:
     """Rows that take mathematics, each its own, and what an uninterrupted run makes of them."""
     folder = tmp_path_factory.mktemp("slow")
-    rows = [math(r"\sqrt{%d}+\frac{1}{%d}" % (n, n), r"\boxed{\frac{1}{%d}+\sqrt{%d}}" % (n, n + n % 2), id=n) for n in range(2, 1002)]
+    pairs = [(rf"\sqrt{{{n}}}+\frac{{1}}{{{n}}}", rf"\boxed{{\frac{{1}}{{{n}}}+\sqrt{{{n + n % 2}}}}}") for n in range(2, 1002)]
+    rows = [math(answer, completion, id=n) for n, (answer, completion) in enumerate(pairs)]
     file = write(folder / "made.jsonl", *rows, b"\xff")
     assert start(file, "--processes", 1).wait(timeout=200) == 2
     return file, (folder / "made.graded.jsonl").read_bytes()
