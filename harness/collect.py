@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Any
 
 from harness.grading import UNGRADED
@@ -34,7 +35,7 @@ def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str,
     for exam in plan.exams:
         for at in exam.at:
             if record := record_of(store, row.steps.get(f"score/{exam.cell(at)}")):
-                scores[exam.cell(at)] = cell(record.facts, exam, percent(at), row.again)
+                scores[exam.cell(at)] = cell(record.facts, exam, percent(at), row.again, grading(store, record))
                 first = first or record
     trained = record_of(store, row.steps.get("train"))
     needed = plan.needed(row.steps.values())
@@ -68,10 +69,24 @@ def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str,
     )
 
 
-def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool) -> ExamScore:
-    """A cell from its counts. What could not be graded leaves the figures undefined rather than wrong."""
+def grading(store: Store, score: Record) -> dict[str, Any]:
+    """Who graded the answers of a score, where programs were run, and what other graders said of the same answers."""
+    inputs = [address for role, address in sorted(score.step["inputs"].items()) if role.startswith("grades/")]
+    records = [record for address in inputs if (record := record_of(store, address))]
+    graders = {f"{name} {version}" for record in records for name, version in record.step["params"]["grader"].items()}
+    rungs = {record.facts["sandbox"] for record in records if record.facts.get("sandbox")}
+    audits = [record.facts["audit"] for record in records if record.facts.get("audit")]
+    return {
+        "grader": ", ".join(sorted(graders)) or None,
+        "sandbox": "none" if "none" in rungs else ", ".join(sorted(rungs)) or None,
+        "audit": audits[0] if audits else None,
+    }
+
+
+def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool, graded_by: dict[str, Any]) -> ExamScore:
+    """A cell from its counts. Where an answer is missing or could not be graded, the figures are undefined rather than wrong."""
     graded, correct, samples = facts["graded"], facts["correct"], facts["samples"]
-    whole = min(graded) > 0
+    whole = min(graded) == samples
     ks = sorted({k for k in (1, 2, 4, 8, 16, 32, 64) if k < samples} | {samples, *exam.passes})
     return ExamScore(
         problems=facts["problems"],
@@ -80,11 +95,19 @@ def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool) -> ExamScore:
         graded=graded,
         correct=correct,
         avg_at=AvgAt(k=samples, value=avg_at(correct, graded) if whole else None, stderr=stderr(correct, graded) if whole else None),
-        pass_at={str(k): pass_at(correct, graded, k) if min(graded) >= k else None for k in ks},
+        pass_at={str(k): pass_at(correct, graded, k) if whole else None for k in ks},
+        maj_at={k: fmean(parts) if whole else None for k, parts in facts["votes"].items()},
         truncated=facts["truncated"],
         ungraded=facts["ungraded"],
+        missing=facts["missing"],
+        missing_first=tuple(facts["missing_first"]),
+        unfinished=sum(facts["unfinished"]),
+        verdicts=facts["verdicts"],
+        mean_length=facts["mean_length"],
+        under_cap={cap: tuple(counts) for cap, counts in facts["under_cap"].items()},
         at=at,
         protocol=exam.protocol_again if again else exam.protocol,
+        **graded_by,
     )
 
 

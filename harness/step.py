@@ -20,7 +20,7 @@ STAGES = {
     "train": 2,
     "analyse": 1,
     "snapshot": 1,
-    "score": 1,
+    "score": 2,
 }
 
 

@@ -31,15 +31,26 @@ def exam_columns(results: Sequence[Result], suite: Mapping[str, Any]) -> tuple[E
     asked = {str(exam.get("name")): int(exam["pass"]) for exam in said if exam.get("pass")}  # k of Pass@k; any of the n where unsaid
     columns = sorted(found.values(), key=lambda exam: (order.get(exam.name, len(order)), exam.key))
     times = Counter(exam.name for exam in columns)
+    votes = votes_of(results)
     return tuple(
         replace(
             exam,
             pass_k=asked.get(exam.name, asked.get(exam.name.partition("@")[0], exam.pass_k)),
             alone=times[exam.name] == 1,
+            votes=tuple(sorted(votes.get(exam.key, ()))),
             date=str(dates[exam.name]) if dates.get(exam.name) else None,
         )
         for exam in columns
     )
+
+
+def votes_of(results: Sequence[Result]) -> dict[Key, set[int]]:
+    """The k of each Maj@k that any row has in a column."""
+    found: dict[Key, set[int]] = {}
+    for result in results:
+        for name, score in result.scores.items():
+            found.setdefault((name, score.protocol, score.problems_hash), set()).update(int(k) for k in score.maj_at if k.isdecimal())
+    return found
 
 
 def primary(suite: Mapping[str, Any], exams: Sequence[Exam]) -> tuple[Primary, int | None]:

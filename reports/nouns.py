@@ -29,6 +29,7 @@ class Exam:
     at: str = "100%"  # how far into the budget the row was examined
     date: str | None = None
     alone: bool = True  # no other column has this name
+    votes: tuple[int, ...] = ()  # the k of each Maj@k that any row has
 
     @property
     def key(self) -> Key:
@@ -67,8 +68,12 @@ class Cell:
     avg: Estimate | None = None
     passed: float | None = None
     delta: Delta | None = None
-    truncated: float | None = None  # share of graded answers cut by the length limit
+    unfinished: float | None = None  # share of the answers that were cut by the token limit, or never came to one
     note: str | None = None
+    voted: tuple[float | None, ...] = ()  # Maj@k, for each k of the exam's `votes`
+    mean_length: float | None = None  # of a response, in tokens
+    machinery: str | None = None  # answers without a verdict through no fault of the model: "3 infra_error"
+    gaps: tuple[str, ...] = ()  # what is missing, by seed and by name
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class Row:
     ended_by: str | None
     diagnostics: Mapping[str, float]
     anchor: str
+    gaps: tuple[str, ...] = ()  # of all exams, and seeds that are not done: why nobody should publish the row as it stands
 
 
 @dataclass(frozen=True)
@@ -228,6 +234,22 @@ class Difficulty:
 
 
 @dataclass(frozen=True)
+class CapRow:
+    label: str
+    block: str
+    values: tuple[float | None, ...]  # share of right answers under each limit
+
+
+@dataclass(frozen=True)
+class UnderCaps:
+    """One exam under lower token limits, from the same answers: what is longer would have been cut."""
+
+    exam: Exam
+    caps: tuple[int, ...]  # ascending, in tokens; the last is the exam's own
+    rows: tuple[CapRow, ...]
+
+
+@dataclass(frozen=True)
 class Group:
     """One pair under one budget: what may be compared."""
 
@@ -249,6 +271,7 @@ class Group:
     course: Course | None
     difficulties: tuple[Difficulty, ...]
     undivided: str | None  # why nothing is sorted by difficulty, where nothing is
+    under_caps: tuple[UnderCaps, ...] = ()
     pairing: str | None = None  # who learns from whom, in which mode, and what is declared to differ
 
     @property

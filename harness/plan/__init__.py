@@ -32,8 +32,8 @@ def exams_of(suite: Suite) -> tuple[Exam, ...]:
                 f"{group.protocol or 'own'}@{digest({**said, 'seed': seed})[:8]}" for seed in (suite.seeds.exam, second_seed(suite))
             )
             metrics = [metric.partition("@") for metric in suite.exam_metrics(group, benchmark)]
-            passes = tuple(int(k) for name, _, k in metrics if name == "pass")
-            found.append(Exam(problems.name, benchmark, sampling, first, tuple(group.at), again, passes))
+            passes, votes = (tuple(int(k) for name, _, k in metrics if name == wanted) for wanted in ("pass", "maj"))
+            found.append(Exam(problems.name, benchmark, sampling, first, tuple(group.at), again, passes, votes))
     twice = {exam.name for exam in found if [e.name for e in found].count(exam.name) > 1}
     return tuple(replace(exam, name=f"{exam.name} ({exam.protocol})") if exam.name in twice else exam for exam in found)
 

@@ -30,6 +30,7 @@ class Exam:
     at: tuple[float, ...]
     protocol_again: str  # of the untrained student's second sitting: another seed, nothing else
     passes: tuple[int, ...]  # the k of each Pass@k asked for; Avg is over all samples, which estimates any Avg@k best
+    votes: tuple[int, ...] = ()  # the k of each Maj@k asked for
 
     def cell(self, at: float) -> str:
         """The name of a row's score at a fraction of its budget; the last one bears the exam's name alone."""

@@ -115,7 +115,7 @@ class Planner:
         problems = self.problems(exam.benchmark)
         inputs = {"problems": problems, **({"weights": model.made} if model.made else {}), **({"trained": trained} if trained else {})}
         per_sample = int(problem_count(self.suite.problem_set(exam.benchmark)) * exam.sampling.max_tokens * MEAN_LENGTH)
-        grades = {}
+        inputs_of_score = {"problems": problems}
         for start, stop in sample_ranges(0, exam.sampling.n):
             rollouts = self.add_priced(
                 generate_step(
@@ -136,11 +136,11 @@ class Planner:
                 )
             )
             graded = grade_step(self.steps[rollouts], problems, self.grader, "all", f"grade {exam.name} · {title} · samples {start}-{stop}")
-            grades[f"grades/{start}"] = self.add(graded)
-        score = Step(
-            "score", {"samples": exam.sampling.n}, {"problems": problems, **grades}, title=f"score {exam.name} · {title}", weight=0.1
-        )
-        return self.add(score)
+            inputs_of_score |= {f"rollouts/{start}": rollouts, f"grades/{start}": self.add(graded)}
+        params = {"samples": exam.sampling.n, "max_tokens": exam.sampling.max_tokens}
+        if exam.votes:
+            params["votes"] = sorted(exam.votes)
+        return self.add(Step("score", params, inputs_of_score, title=f"score {exam.name} · {title}", weight=0.1))
 
     def train(
         self, pair: str, spec: PairSpec, row: Any, budget_name: str, seed: int, student: Model, teacher: Model | None, problems: str

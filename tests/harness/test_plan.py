@@ -14,7 +14,9 @@ import pytest
 
 from harness.collect import results
 from harness.commands.plan import describe, text
+from harness.counts import counted
 from harness.plan import Plan, plan
+from harness.records import Grade, Length, Verdict
 from harness.spec import load_suite
 from harness.step import Step
 from harness.store import Store
@@ -160,7 +162,8 @@ def test_one_benchmark_under_two_protocols_is_two_columns(tmp_path) -> None:
     assert len({exam.name for exam in made.exams}) == 2
     suite = load_suite(tmp_path / "suite.yaml")
     store = Store(tmp_path / "store")
-    facts = {"problems": 1, "samples": 2, "problems_hash": "x", "graded": [2], "correct": [1], "ungraded": 0, "truncated": 0}
+    grades = [Grade("a", sample, Verdict("wrong" if sample else "correct", "7")) for sample in range(2)]
+    facts = counted("tiny-exam", ["a"], 2, grades, [Length("a", 0, 12, False), Length("a", 1, 48, True)], 48)
     for step in made.steps:
         if step.stage == "score":
             store.commit(step, store.attempt(step.address), facts, {}, {"commit": "abc"})

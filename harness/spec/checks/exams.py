@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.spec import Suite
 
 
-METRIC = re.compile(r"(avg|pass)@([1-9][0-9]*)\Z")
+METRIC = re.compile(r"(avg|pass|maj)@([1-9][0-9]*)\Z")
 
 
 def exams(suite: Suite, document: Document) -> Lines:
@@ -53,7 +53,7 @@ def exams(suite: Suite, document: Document) -> Lines:
                     f"{found.name} is sat in the same way already, at {dotted(sat[key])}. Take one away; `at` takes several fractions.",
                 )
             sat.setdefault(key, path)
-            yield from metrics(document, place, group, found.name, sampling.n)
+            yield from metrics(document, place, group, found.name, found.domain, sampling.n)
 
 
 def how_sat(document: Document, place: tuple[str | int, ...], group: EvalGroup) -> Lines:
@@ -75,10 +75,10 @@ def how_sat(document: Document, place: tuple[str | int, ...], group: EvalGroup) 
         yield document.fault((*place, "metrics"), "an empty list measures nothing. Leave it out for avg@n and pass@n, or name some.")
 
 
-def metrics(document: Document, place: tuple[str | int, ...], group: EvalGroup, exam: str, n: int) -> Lines:
+def metrics(document: Document, place: tuple[str | int, ...], group: EvalGroup, exam: str, domain: str | None, n: int) -> Lines:
     for number, metric in enumerate(group.metrics or []):
         path = (*place, "metrics", number)
-        if text := wrong_metric(metric, n, exam):
+        if text := wrong_metric(metric, n, exam) or wrong_vote(metric, exam, domain):
             yield document.fault(path, text)
     yield from repeated(document, (*place, "metrics"), group.metrics or [], "once is enough")
 
@@ -86,9 +86,18 @@ def metrics(document: Document, place: tuple[str | int, ...], group: EvalGroup, 
 def wrong_metric(metric: str, n: int, exam: str) -> str | None:
     found = METRIC.match(metric)
     if not found:
-        return f"there is no metric {metric!r}. Known: avg@k and pass@k, for example avg@{n} and pass@{n}."
+        return f"there is no metric {metric!r}. Known: avg@k, pass@k and maj@k, for example avg@{n} and pass@{n}."
     if int(found[2]) > n:
         return f"{metric} needs {found[2]} answers a problem, but {exam} is sat with n = {n}. Raise n, or ask for {found[1]}@{n}."
+    return None
+
+
+def wrong_vote(metric: str, exam: str, domain: str | None) -> str | None:
+    if metric.startswith("maj@") and domain != "math":
+        return (
+            f"{metric}: {exam} is of domain {domain}. A vote needs answers that can be the same, as those of mathematics are; no two programs "
+            f"are. Ask for pass@{metric.removeprefix('maj@')}, or leave it out."
+        )
     return None
 
 
@@ -124,6 +133,12 @@ def report(suite: Suite, document: Document) -> Lines:
         at = (*path, "over") if wanted.primary.over == "all" else (*path, "over", index)
         if exam not in samples:
             yield document.fault(at, f"there is no exam {exam!r} in evaluate.{did_you_mean(exam, samples)}")
+        elif wanted.primary.metric.startswith("maj@"):
+            yield document.fault(
+                (*path, "metric"),
+                f"{wanted.primary.metric} ranks nothing: it has no standard error that counts per problem could give. Name avg@k or pass@k.",
+            )
+            break
         elif text := wrong_metric(wanted.primary.metric, samples[exam], exam):
             yield document.fault((*path, "metric"), text)
             break
