@@ -16,7 +16,7 @@ import sympy
 from harness.grading import math_text, math_values
 from harness.grading.math_answer import too_much
 from harness.grading.math_values import TooBig, Unreadable
-from harness.records import Fault
+from harness.records import Fault, Verdict
 
 MAX_ITEMS = 200
 _DECIMAL = re.compile(r"([+-]?)\s*(\d*)(?:\.(\d*))?")
@@ -275,18 +275,19 @@ def _sound(value: Value) -> bool:
     return all(_sound(item) for item in value.data if isinstance(item, Value)) if isinstance(value.data, tuple) else True
 
 
-def judge(gold: str, answer: str) -> tuple[str, str]:
-    """(verdict, detail) of one extracted answer. Raises Fault for an unreadable gold; other exceptions are the machinery's."""
+def judge(gold: str, answer: str) -> Verdict:
+    """The verdict of one extracted answer. Raises Fault for an unreadable gold; other exceptions are the machinery's."""
     golds = gold_values(gold)
     if math_text.tidy(gold) == math_text.tidy(answer):
-        return "correct", "the same text"
+        return Verdict("correct", answer, "the same text")
     try:
         values = _readings(answer)
         if any(same(ours, theirs) for ours in golds for theirs in values):
-            return "correct", ""
+            return Verdict("correct", answer)
     except TooBig as error:
-        return "parse_error", str(error)
+        return Verdict("parse_error", answer, str(error))
     except RecursionError:
-        return "parse_error", "nested too deeply"
-    unread = all(value.kind == "text" and not _sound(value) for value in values)
-    return ("parse_error", "no value could be read") if unread else ("wrong", "")
+        return Verdict("parse_error", answer, "nested too deeply")
+    if all(value.kind == "text" and not _sound(value) for value in values):
+        return Verdict("parse_error", answer, "no value could be read")
+    return Verdict("wrong", answer)
