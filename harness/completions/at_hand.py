@@ -93,12 +93,10 @@ class Tests:
 
 def names_of(benchmark: str) -> list[str]:
     """What its file may be called: as the catalogue says, else as the benchmark."""
-    try:
-        form = catalogue.local_form(benchmark)
-    except catalogue.Unknown:
-        form = None
+    known = benchmark in catalogue.names("problems")
+    local = catalogue.entry_of("problems", benchmark).get("local") if known else None
     plain = Path(benchmark).name
-    return list(dict.fromkeys([*([form["file"]] if form else []), f"{plain}.jsonl", f"{plain}.jsonl.gz"]))
+    return list(dict.fromkeys([*([local["file"]] if local else []), f"{plain}.jsonl", f"{plain}.jsonl.gz"]))
 
 
 def opened(path: Path) -> Source:

@@ -117,11 +117,11 @@ def graded(batch: list[tuple[int, Question | Verdict]], graders: Graders, tell: 
 
 def mathematics(questions: list[Question], profile: str, pool: GraderPool) -> list[Verdict]:
     """A gold that cannot be read is the row's fault, and no fault of the machinery: asked alone, it says so."""
-    verdicts = pool.grade_many([(q.against, q.completion) for q in questions], any_gold=True)
+    verdicts = pool.grade_many([(q.against, q.completion) for q in questions], any_gold=True, profile=profile)
     for place, asked in enumerate(questions):
         if verdicts[place].verdict == "grader_error":
             try:
-                verdicts[place] = pool.grade_many([(asked.against, asked.completion)])[0]
+                verdicts[place] = pool.grade_many([(asked.against, asked.completion)], profile=profile)[0]
             except Fault as fault:
                 verdicts[place] = invalid(asked.line, str(fault))
     return verdicts
