@@ -30,7 +30,7 @@ MAX_BRACES = 1_000_000  # between the last box and its end
 _OPENING = re.compile(r"\\boxed\s*\{")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _JOINT = re.compile(r"(?:\s|\$|\\[()\[\]]|\\q?quad\b|\\[,;: ]|\*\*)*")
-_SEPARATOR = re.compile(r"(?:[,;]|,?\s*(?:\\text\s*\{\s*)?\b(?:and|or)\b(?:\s*\})?)")
+_SEPARATOR = re.compile(r"[,;]?\s*(?:\\text\s*\{[\s,]*)?\b(?:and|or)\b(?:\s*\})?|[,;]")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,1200}")
 
 

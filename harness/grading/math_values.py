@@ -186,6 +186,12 @@ def same_number(a: Number, b: Number) -> bool:
     return bool(abs(x - y) <= AGREE * max(abs(x), abs(y)))
 
 
+def less(a: Number, b: Number) -> bool:
+    """a < b, for real numbers; False for others."""
+    x, y = (value if isinstance(value, Fraction) else value.real for value in (a, b))
+    return bool(x < y) if isinstance(x, Fraction) and isinstance(y, Fraction) else bool(_real(x) < _real(y))
+
+
 _INTEGER_NAMES = frozenset("nmkNjlMK")
 
 
