@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from statistics import fmean
 from typing import Any
 
 from harness.grading import UNGRADED
 from harness.metrics import avg_at, pass_at
 from harness.plan import Exam, Plan, Row, percent
-from harness.results import Analysis, Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result
+from harness.results import Analysis, Answers, Audit, AvgAt, Cost, ExamScore, GraderPair, Meters, Provenance, Result, Tally
 from harness.run import Failure
 from harness.spec import Suite
 from harness.statistics import stderr
 from harness.store import Corrupt, Record, Store
+
+NAMED = 5  # so many places of a disagreement are kept
 
 
 def results(
@@ -79,8 +82,31 @@ def grading(store: Store, score: Record) -> dict[str, Any]:
     return {
         "grader": ", ".join(sorted(graders)) or None,
         "sandbox": "none" if "none" in rungs else ", ".join(sorted(rungs)) or None,
-        "audit": audits[0] if audits else None,
+        "audit": audited([Audit.model_validate(audit) for audit in audits]),
     }
+
+
+def audited(audits: list[Audit]) -> Audit | None:
+    """Audits of several ranges of samples as one."""
+    if not audits:
+        return None
+    tallies: dict[str, Counter[str]] = {}
+    pairs: dict[tuple[str, str], GraderPair] = {}
+    for audit in audits:
+        for tally in audit.tallies:
+            tallies.setdefault(tally.profile, Counter()).update(tally.verdicts)
+        for pair in audit.pairs:
+            before = pairs.get((pair.a, pair.b))
+            pairs[pair.a, pair.b] = pair if before is None else together(before, pair)
+    said = tuple(Tally(profile=profile, verdicts=dict(sorted(counts.items()))) for profile, counts in tallies.items())
+    return Audit(responses=sum(audit.responses for audit in audits), tallies=said, pairs=tuple(pairs.values()))
+
+
+def together(one: GraderPair, other: GraderPair) -> GraderPair:
+    counts = ("both_right", "only_a", "only_b", "both_wrong", "unanswered", "ungraded", "found_by_one")
+    places = ("only_a_places", "only_b_places")
+    summed = {name: getattr(one, name) + getattr(other, name) for name in (*counts, *places)}
+    return one.model_copy(update=summed | {name: summed[name][:NAMED] for name in places})
 
 
 def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool, graded_by: dict[str, Any]) -> ExamScore:

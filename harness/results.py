@@ -46,6 +46,37 @@ class AvgAt(Strict):
     stderr: float | None
 
 
+class Tally(Strict):
+    """How often one grader gave each verdict."""
+
+    profile: str
+    verdicts: dict[str, int]
+
+
+class GraderPair(Strict):
+    """Two graders on the same answers. `ungraded`: the machinery failed one of them; in no other count. `found_by_one`: only one saw an answer."""
+
+    a: str
+    b: str
+    both_right: int
+    only_a: int
+    only_b: int
+    both_wrong: int
+    unanswered: int
+    ungraded: int
+    found_by_one: int
+    only_a_places: tuple[tuple[str, int], ...] = ()  # the first few: problem id, sample
+    only_b_places: tuple[tuple[str, int], ...] = ()
+
+
+class Audit(Strict):
+    """What several graders say of the same answers; never an input of a score."""
+
+    responses: int
+    tallies: tuple[Tally, ...]
+    pairs: tuple[GraderPair, ...]
+
+
 class ExamScore(Strict):
     """One exam sat by one row. `graded[i]` of `samples` answers to problem i have a verdict, `correct[i]` of them are right."""
 
@@ -70,7 +101,7 @@ class ExamScore(Strict):
     under_cap: dict[str, tuple[int, ...]] = {}  # token limit → right answers per problem, had the limit been that
     grader: str | None = None  # name and version
     sandbox: str | None = None  # what programs were run in; "none" is said, not left out
-    audit: dict[str, Any] | None = None  # what other graders say of the same answers
+    audit: Audit | None = None  # what other graders say of the same answers
 
     @model_validator(mode="after")
     def _counts_fit(self) -> ExamScore:

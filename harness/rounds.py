@@ -20,7 +20,10 @@ from methods.parts.contexts import Plain
 
 
 def sample_ranges(start: int, stop: int) -> list[tuple[int, int]]:
-    """[start, stop) cut at 0, 1, 2, 4, 8, …: raising n adds ranges and changes none."""
+    """[start, stop) cut at 0, 1, 2, 4, 8, …: raising n from a power of two adds ranges and changes none.
+
+    From another n it changes the last: [8, 12) is written again as a part of [8, 16).
+    """
     cuts = [0, 1]
     while cuts[-1] < stop:
         cuts.append(cuts[-1] * 2)

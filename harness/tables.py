@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.records import Grade, Length, Problem, Rollout, Trajectory, Verdict
@@ -73,7 +72,7 @@ def lengths_from(path: Path) -> list[Length]:
     """Of rollouts, batch by batch: their tokens themselves may be more than memory holds."""
     found = []
     for batch in pq.ParquetFile(path).iter_batches(columns=["problem_id", "sample", "response_ids", "finish_reason"]):
-        tokens = pc.list_value_length(batch["response_ids"]).to_pylist()
+        tokens = batch["response_ids"].value_lengths().to_pylist()
         rest = (batch[name].to_pylist() for name in ("problem_id", "sample", "finish_reason"))
         found += [Length(problem, sample, count, reason == "length") for problem, sample, reason, count in zip(*rest, tokens, strict=True)]
     return found

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from reports.nouns import UnderCaps
-from reports.words import DASH, percent
+from reports.nouns import Group, UnderCaps
+from reports.words import percent
 
 WIDTH = 760
 LEFT, RIGHT, TOP, BOTTOM = 44, 228, 14, 40  # pixels around the plot; names of lines stand on the right
-LEAST, APART = 300, 16  # height of a plot, and between two names, in pixels
+LEAST, APART, ROOM = 300, 16, 46  # height of a plot, between two names, and between two ticks across, in pixels
 HUES = 8  # colours; a ninth line has the first one's again, dashed
 LONGEST = 28  # characters of a name
 
@@ -44,8 +44,8 @@ class Chart:
     said: str
 
 
-def chart(found: UnderCaps) -> Chart:
-    """Accuracy in percent over the token limit, which doubles from tick to tick."""
+def chart(found: UnderCaps, colours: Sequence[str]) -> Chart:
+    """Accuracy in percent over the token limit, which doubles from tick to tick. `colours`: the rows that have one; the others are references."""
     plot = max(LEAST, APART * len(found.rows))
     right, bottom = WIDTH - RIGHT, TOP + plot
     low, high = math.log2(found.caps[0]), math.log2(found.caps[-1])
@@ -59,28 +59,27 @@ def chart(found: UnderCaps) -> Chart:
 
     ends = [next((value for value in reversed(row.values) if value is not None), 0.0) for row in found.rows]
     heights = spread([y(value) for value in ends], TOP, bottom)
-    lines, trained = [], 0
+    lines = []
     for row, end, height in zip(found.rows, ends, heights, strict=True):
         points = [
             None if value is None else (f"{x(cap):.1f}", f"{y(value):.1f}") for cap, value in zip(found.caps, row.values, strict=True)
         ]
         runs = [[point for point in run if point] for there, run in groupby(points, key=lambda point: point is not None) if there]
-        reference = row.block == "reference"
+        number = colours.index(row.label) if row.label in colours else None
         known = [point for point in points if point]
         said = ", ".join(f"{cap:,} tokens {percent(value)}" for cap, value in zip(found.caps, row.values, strict=True) if value is not None)
         lines.append(
             Line(
                 name=row.label if len(row.label) <= LONGEST else row.label[: LONGEST - 1] + "…",
                 said=f"{row.label}: {said}",
-                hue=None if reference else trained % HUES,
-                dashed=reference or trained >= HUES,
+                hue=None if number is None else number % HUES,
+                dashed=number is None or number >= HUES,
                 path=" ".join("M" + " L".join(f"{at} {up}" for at, up in run) for run in runs),
                 dots=tuple(known),
                 end=(known[-1][0] if known else f"{right:.1f}", f"{y(end):.1f}"),
                 at=f"{height:.1f}",
             )
         )
-        trained += not reference
     best = max(found.rows, key=lambda row: row.values[-1] if row.values[-1] is not None else -1.0)
     return Chart(
         width=WIDTH,
@@ -88,12 +87,20 @@ def chart(found: UnderCaps) -> Chart:
         left=LEFT,
         right=right,
         bottom=bottom,
-        across=tuple((f"{x(cap):.1f}", f"{cap:,}") for cap in ticks(found.caps)),
+        across=tuple(
+            (f"{x(cap):.1f}", f"{cap:,}") for cap in found.caps if cap == found.caps[-1] or (whole(cap) and x(cap) + ROOM < right)
+        ),
         up=tuple((f"{y(number * step):.1f}", percent(number * step, 0)) for number in range(round(top / step) + 1)),
         lines=tuple(lines),
         said=f"Accuracy on {found.exam.name} against the token limit, {found.caps[0]:,} to {found.caps[-1]:,} tokens; highest at the end: "
         f"{best.label}, {percent(best.values[-1])} percent. The figures stand in the table below.",
     )
+
+
+def coloured(group: Group) -> list[str]:
+    """The trained rows that any chart of the group has: a row's place here is its colour in all of them."""
+    drawn = {row.label for found in group.under_caps for row in found.rows}
+    return [row.label for row in group.trained if row.label in drawn]
 
 
 def scale(most: float) -> tuple[float, float]:
@@ -102,9 +109,9 @@ def scale(most: float) -> tuple[float, float]:
     return max(1, math.ceil(most / step - 1e-9)) * step, step
 
 
-def ticks(caps: Sequence[int]) -> list[int]:
-    """Every second limit, counted from the exam's own: powers of two where that is one."""
-    return sorted(caps[::-1][::2])
+def whole(cap: int) -> bool:
+    """A power of two: these and the exam's own limit are ticks."""
+    return cap & (cap - 1) == 0
 
 
 def spread(wanted: Sequence[float], top: float, bottom: float) -> list[float]:
@@ -118,7 +125,3 @@ def spread(wanted: Sequence[float], top: float, bottom: float) -> list[float]:
         found[index] = min(found[index], bottom if below is None else found[below] - APART)
         below = index
     return found
-
-
-def shown(value: float | None) -> str:
-    return DASH if value is None else percent(value)

@@ -10,7 +10,7 @@ import jinja2
 
 from harness.results import Meters
 from reports import words
-from reports.charts import chart
+from reports.charts import chart, coloured
 from reports.diagnostics import column_groups, never_cut
 from reports.difficulty import FEW
 from reports.nouns import AGAIN, BLOCKS, SEEDS_FOR_RANKS, Board, Group, Row
@@ -113,6 +113,7 @@ def _environment() -> jinja2.Environment:
         "never_cut": never_cut,
         "sparklines": sparklines,
         "chart": chart,
+        "coloured": coloured,
         "shown": shown,
         "few": FEW,
     }

@@ -250,6 +250,35 @@ class UnderCaps:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """Two graders on the same answers of one row."""
+
+    agreement: float | None  # share of the answers on which both say the same about rightness; None where they have none in common
+    only_a: int  # right by the first alone
+    only_b: int
+    places: str  # the first of them, by name
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    label: str
+    block: str
+    responses: int
+    right: tuple[float | None, ...]  # by each grader, of the answers that it could judge
+    compared: tuple[Compared | None, ...]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """One exam by several graders."""
+
+    exam: Exam
+    graders: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    rows: tuple[AuditRow, ...]
+
+
+@dataclass(frozen=True)
 class Group:
     """One pair under one budget: what may be compared."""
 
@@ -272,6 +301,7 @@ class Group:
     difficulties: tuple[Difficulty, ...]
     undivided: str | None  # why nothing is sorted by difficulty, where nothing is
     under_caps: tuple[UnderCaps, ...] = ()
+    audits: tuple[Audited, ...] = ()
     pairing: str | None = None  # who learns from whom, in which mode, and what is declared to differ
 
     @property

@@ -86,12 +86,12 @@ def _marks(draft: Draft, field: Field, cells: Sequence[Cell], found: Estimate | 
             yield f"seed {result.seed} {_reason(result)}"
     if draft.role == "reported":
         yield f"imported from {series(made_by(first))}" if first.provenance.imported else "reported, not run here"
-    unfinished = [cell.unfinished for cell in cells if cell.unfinished]
-    if unfinished and max(unfinished) >= 0.005:
-        yield f"{percent(max(unfinished))}% unfinished"
     gaps = [cell.note for cell in cells if cell.note and cell.note.startswith("incomplete")]
     yield from dict.fromkeys(gaps)
     yield from dict.fromkeys(cell.machinery for cell in cells if cell.machinery)
+    unfinished = [cell.unfinished for cell in cells if cell.unfinished]
+    if unfinished and max(unfinished) >= 0.005:
+        yield f"{percent(max(unfinished))}% unfinished"
     if any(score.sandbox == "none" for column in draft.scores.values() for score in column.values()):
         yield "graded without a sandbox"
     if first.provenance.imported and found is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reports.markup import code, inline, table
-from reports.nouns import Course, Delta, Difficulty, Group, Measure, Measured, UnderCaps, Writing
+from reports.nouns import Audited, Compared, Course, Delta, Difficulty, Group, Measure, Measured, UnderCaps, Writing
 from reports.sparklines import shown
 from reports.words import DASH, amount, bucket, gap, interval, percent, plural, shared, tokens
 
@@ -13,6 +13,8 @@ from reports.words import DASH, amount, bucket, gap, interval, percent, plural, 
 def analysis(group: Group) -> Iterable[str]:
     for found in group.under_caps:
         yield from _under_caps(found)
+    for found in group.audits:
+        yield from _audited(found)
     for found in group.difficulties:
         yield from _difficulty(found, group)
     if group.undivided:
@@ -35,6 +37,25 @@ def _under_caps(found: UnderCaps) -> Iterable[str]:
         ["row", *(f"{cap:,}" for cap in found.caps)], [[f"`{code(row.label)}`", *map(percent, row.values)] for row in found.rows]
     )
     yield ""
+
+
+def _audited(found: Audited) -> Iterable[str]:
+    yield from (
+        f"### {inline(found.exam.name)}: the same answers, {plural(len(found.graders), 'grader')}",
+        "",
+        "Right answers in percent by each grader; then how often two of them agree, and how many answers each of the two alone calls right.",
+        "",
+    )
+    pairs = [column for a, b in found.pairs for column in (f"{a} = {b}", f"only {a}", f"only {b}")]
+    lines = []
+    for row in found.rows:
+        compared = [text for each in row.compared for text in _compared(each)]
+        lines.append([f"`{code(row.label)}`", amount(row.responses), *map(percent, row.right), *compared])
+    yield from (*table(["row", "answers", *found.graders, *pairs], lines), "")
+
+
+def _compared(found: Compared | None) -> list[str]:
+    return [DASH] * 3 if found is None else [_share(found.agreement), amount(found.only_a), amount(found.only_b)]
 
 
 def _difficulty(found: Difficulty, group: Group) -> Iterable[str]:

@@ -464,7 +464,27 @@ BROKEN = [
         ["no exam 'chain-hard'"],
     ),
     ("primary-k", changed(("controls: [trd]", "primary: {metric: pass@17}")), "pass@17", "report.primary.metric", ["17 answers"]),
+    (
+        "primary-vote",
+        changed(("controls: [trd]", "primary: {metric: maj@8}")),
+        "maj@8",
+        "report.primary.metric",
+        ["maj@8 ranks nothing", "avg@k or pass@k"],
+    ),
+    ("vote-k", changed(("at: [50%", "metrics: [maj@17], at: [50%")), "maj@17", "evaluate[0].metrics[0]", ["17 answers", "maj@16"]),
 ]
+
+
+def test_programs_do_not_vote(folder):
+    Path("programs.jsonl").write_text('{"q": "add", "a": "7"}\n')
+    source = "{file: programs.jsonl, fields: {prompt: q, answer: a}, domain: code}"
+    text = changed(("[chain-exam]", f"[{source}]"), ("at: [50%", "metrics: [pass@8, maj@8], at: [50%"))
+    with pytest.raises(Fault) as caught:
+        load(text)
+    assert f"base.yaml:{place_of(text, 'maj@8')}: evaluate[0].metrics[1]: maj@8: " in str(caught.value)
+    assert "no two programs are" in str(caught.value) and "Ask for pass@8" in str(caught.value)
+    suite = load(changed(("at: [50%", "metrics: [pass@8, maj@8], at: [50%")))
+    assert suite.exam_metrics(suite.evaluate[0], "chain-exam") == ("pass@8", "maj@8")
 
 
 def test_base_loads(folder):
