@@ -11,10 +11,11 @@ from pathlib import Path
 
 from harness.completions import output
 from harness.completions.at_hand import Tests
+from harness.completions.audit import audit
 from harness.completions.journal import Journal
 from harness.completions.rows import Unusable, lines_of
 from harness.completions.tally import Tally, plural
-from harness.completions.work import Graders, grade_rows
+from harness.completions.work import Graders, asked, grade_rows
 from harness.grading import GRADERS, MATH
 from harness.meter import Meter
 from harness.progress import clock
@@ -68,14 +69,13 @@ def run(args: argparse.Namespace) -> int:
         same_tests(journal, tests)
         say(journal, total)
         with Graders(processes, args.allow_unsafe) as graders, Meter("rows", total, journal.before) as meter:
-            grade_rows(path, args.profile, tests, journal, graders, meter.tell)
+            grade_rows(asked(path, args.profile, tests, journal), journal, graders, tests, meter.tell)
+            disagreement = audit(path, sha256, args.profile, out, journal, graders) if args.audit else []
         with contextlib.nullcontext(sys.stdout.buffer) if args.out == "-" else writing_atomically(out) as file:
             tally = output.write(path, sha256, journal, file)
         if not tally.failed:
             journal.remove()
-        report(tally, meter, journal, tests, graders.rung, None if args.out == "-" else out)
-    if args.audit:
-        audit(path)
+        report(tally, meter, journal, tests, graders.rung, disagreement, None if args.out == "-" else out)
     return 2 if tally.invalid or (args.strict and tally.loose) else 1 if tally.failed else 0
 
 
@@ -109,13 +109,14 @@ def say(journal: Journal, total: int) -> None:
         print(f"{journal.before:,} of {total:,} rows were graded before", file=sys.stderr)
 
 
-def report(tally: Tally, meter: Meter, journal: Journal, tests: Tests, rung: str | None, out: Path | None) -> None:
+def report(tally: Tally, meter: Meter, journal: Journal, tests: Tests, rung: str | None, disagreement: list[str], out: Path | None) -> None:
     now = tally.rows - journal.before
     lines = [
         f"graded {plural(now, 'row')} in {clock(meter.seconds)}" + (f", {journal.before:,} before" if journal.before else ""),
         *tally.said(),
     ]
-    lines += [f"tests of {name}: {source.said}" for name, source in tests.sources.items()]
+    lines += disagreement
+    lines += [f"tests of {name}: {source.said(name)}" for name, source in tests.sources.items()]
     if rung == "none":
         lines.append("PROGRAMS RAN WITHOUT A SANDBOX (--allow-unsafe): they could read and change what you can")
     elif rung:
@@ -125,7 +126,3 @@ def report(tally: Tally, meter: Meter, journal: Journal, tests: Tests, rung: str
     if out:
         lines.append(f"written to {out}")
     print("\n".join(lines), file=sys.stderr)
-
-
-def audit(path: Path) -> None:
-    raise NotImplementedError

@@ -38,9 +38,10 @@ class Source:
     text: IO[bytes]
     places: Mapping[str, int]  # -1: the id stands more than once
 
-    @property
-    def said(self) -> str:
-        return f"{self.path} ({RELEASES.get(self.md5, f'md5 {self.md5}')})"
+    def said(self, benchmark: str) -> str:
+        """The file, and which release of EvalPlus's it is, where it should be one."""
+        unknown = f"md5 {self.md5}" + (", no release of EvalPlus that we know" if dataset_of(benchmark, "") else "")
+        return f"{self.path} ({RELEASES.get(self.md5, unknown)})"
 
 
 class Tests:
@@ -56,7 +57,7 @@ class Tests:
 
     def inline(self, problem: dict[str, Any], benchmark: str | None) -> str:
         """The packed tests of a problem written out. Raises Unusable."""
-        return self._packed(json.dumps(problem), benchmark or "")
+        return self._packed(json.dumps(filled_in(problem)), benchmark or "")
 
     def source(self, benchmark: str) -> Source:
         """The file of that benchmark, opened. Raises Unusable where none is at hand, Fault for one that cannot be read."""
@@ -131,6 +132,18 @@ def dataset_of(benchmark: str, task: str) -> str:
     """Which of EvalPlus's two it is: their inputs are read and compared differently."""
     said = f"{benchmark} {task}".casefold()
     return "mbpp" if "mbpp" in said else "humaneval" if "humaneval" in said else ""
+
+
+def filled_in(problem: dict[str, Any]) -> dict[str, Any]:
+    """A problem written out by hand may lack what decides no verdict: a name, the question's text, what kind its tests are."""
+    if any(name in problem for name in EVALPLUS):
+        return {"task_id": "inline", **problem}
+    if not any(name in problem for name in LIVECODEBENCH):
+        return problem
+    kind = "functional" if "func_name" in str(problem.get("metadata")) else "stdin"
+    lists = {name: problem[name] for name in LIVECODEBENCH if isinstance(problem.get(name), list)}
+    cases = {name: [{"testtype": kind, **case} if isinstance(case, dict) else case for case in held] for name, held in lists.items()}
+    return {"question_id": "inline", "question_content": "inline", **problem, **cases}
 
 
 def _packed(line: str, benchmark: str) -> str:

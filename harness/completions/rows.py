@@ -80,8 +80,7 @@ def question(number: int, line: bytes, profile: str, inline: Inline, look_up: Lo
         raise Unusable(f"there is no kind {shown(kind)}.{did_you_mean(kind, KINDS)}" if "kind" in row else "no `kind`. Known: code, math.")
     if kind == "math":
         return Question(number, own_profile(row, profile), gold(row, line), text(row, "completion"))
-    completion = text(row, *(("completion",) if "completion" in row else ("solution", "completion")))
-    return Question(number, "code", tests(row, inline, look_up), completion)
+    return Question(number, "code", tests(row, inline, look_up), program(row))
 
 
 def own_profile(row: dict[str, Any], profile: str) -> str:
@@ -99,6 +98,19 @@ def text(row: dict[str, Any], *names: str) -> str:
     if not isinstance(row[name], str):
         raise Unusable(f"`{name}` is {named(row[name])}, not text; one row is one completion")
     return row[name]
+
+
+def program(row: dict[str, Any]) -> str:
+    """The text that holds the program: what a model said, or fenced where it is one as it stands.
+
+    That is a `solution`, and a completion that goes on from HumanEval's prompt: no fence, and indented from its first line on.
+    """
+    if "completion" in row or "solution" not in row:
+        said = text(row, "completion")
+        bare = said.lstrip("\r\n")[:1] in (" ", "\t") and bool(said.strip())
+    else:
+        said, bare = text(row, "solution"), True
+    return f"```python\n{said}\n```" if bare and "```" not in said and "~~~" not in said else said
 
 
 def gold(row: dict[str, Any], line: bytes) -> str:

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 INVALID = "invalid"  # of a row that cannot be graded: no verdict on its completion
 
 # A batch, for each process: enough that few wait for the last, and little enough that a kill loses seconds.
-UNITS = 256
-COST = {"code": 16}  # units of a row; of any other, one
+UNITS = 128
+COST = {"code": 4}  # units of a row; of any other, one
 BYTES = 32 << 20  # of a batch in all
 
 Tell = Callable[[int], None]
+Row = tuple[int, Question | Verdict]  # its line, and what it asks or what is said of it without asking
 
 
 class Graders(contextlib.ExitStack):
@@ -57,10 +58,10 @@ class Graders(contextlib.ExitStack):
         return self._code.rung if self._code else None
 
 
-def grade_rows(path: Path, profile: str, tests: Tests, journal: Journal, graders: Graders, tell: Tell) -> None:
-    """Every row that the journal lacks. `tell(done)`: how many of them have a verdict."""
+def grade_rows(rows: Iterable[Row], journal: Journal, graders: Graders, tests: Tests, tell: Tell) -> None:
+    """Verdicts of these rows, into the journal. `tell(done)`: how many of them have one."""
     done = 0
-    for batch in batches(todo(path, profile, tests, journal), graders.processes):
+    for batch in batches(rows, graders.processes):
         journal.came_from({name: source.md5 for name, source in tests.sources.items()})
         before = done
         journal.add(graded(batch, graders, lambda more, before=before: tell(before + more)))
@@ -68,10 +69,10 @@ def grade_rows(path: Path, profile: str, tests: Tests, journal: Journal, graders
         tell(done)
 
 
-def todo(path: Path, profile: str, tests: Tests, journal: Journal) -> Iterator[tuple[int, Question | Verdict]]:
-    """(line, what it asks) of each such row; a row that asks nothing has its verdict already."""
+def asked(path: Path, profile: str, tests: Tests, lacking: Journal) -> Iterator[Row]:
+    """What each line asks that has no verdict in the journal; a line that asks nothing has its verdict already."""
     for number, line in lines_of(path):
-        if number not in journal:
+        if number not in lacking:
             try:
                 yield number, question(number, line, profile, tests.inline, tests.look_up)
             except Unusable as fault:
@@ -82,8 +83,8 @@ def invalid(line: int, why: str) -> Verdict:
     return Verdict(INVALID, None, f"line {line}: {why}")
 
 
-def batches(rows: Iterable[tuple[int, Question | Verdict]], processes: int) -> Iterator[list[tuple[int, Question | Verdict]]]:
-    batch: list[tuple[int, Question | Verdict]] = []
+def batches(rows: Iterable[Row], processes: int) -> Iterator[list[Row]]:
+    batch: list[Row] = []
     units = size = 0
     for number, row in rows:
         batch.append((number, row))
@@ -97,7 +98,7 @@ def batches(rows: Iterable[tuple[int, Question | Verdict]], processes: int) -> I
         yield batch
 
 
-def graded(batch: list[tuple[int, Question | Verdict]], graders: Graders, tell: Tell) -> list[tuple[int, Verdict]]:
+def graded(batch: list[Row], graders: Graders, tell: Tell) -> list[tuple[int, Verdict]]:
     """(line, verdict) in the batch's order."""
     found = {line: row for line, row in batch if isinstance(row, Verdict)}
     ways: dict[str, list[Question]] = defaultdict(list)
@@ -107,7 +108,7 @@ def graded(batch: list[tuple[int, Question | Verdict]], graders: Graders, tell: 
     for way, questions in ways.items():
         before = len(found)
         verdicts = (
-            graders.code.grade_many([(q.against, q.completion) for q in questions], lambda more, before=before: tell(before + more))
+            programs(questions, graders.code, lambda more, before=before: tell(before + more))
             if way == "code"
             else mathematics(questions, way, graders.math)
         )
@@ -125,3 +126,12 @@ def mathematics(questions: list[Question], profile: str, pool: GraderPool) -> li
             except Fault as fault:
                 verdicts[place] = invalid(asked.line, str(fault))
     return verdicts
+
+
+def programs(questions: list[Question], grader: CodeGrader, tell: Tell) -> list[Verdict]:
+    """Tests that cannot be used are the row's fault too; here the grader has a verdict for them, and another for the machinery."""
+    verdicts = grader.grade_many([(q.against, q.completion) for q in questions], tell, any_gold=True)
+    return [
+        invalid(asked.line, verdict.detail) if verdict.verdict == "grader_error" else verdict
+        for asked, verdict in zip(questions, verdicts, strict=True)
+    ]

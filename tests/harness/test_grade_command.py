@@ -8,11 +8,37 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from harness.cli import main
+
 ROOT = Path(__file__).parent.parent.parent
+DATA = ROOT.parent / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class Ran:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command(capfdbinary, monkeypatch):
+    """The command line within this process; what must be killed starts one of its own."""
+    for name in ("HUMANEVAL_OVERRIDE_PATH", "MBPP_OVERRIDE_PATH"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words: object) -> Ran:
+        code = main([str(word) for word in words])
+        sys.stdout.flush()
+        said = capfdbinary.readouterr()
+        return Ran(code, said.out.decode(), said.err.decode())
+
+    return run
 
 
 def rows_in(path: Path) -> list[dict]:
@@ -88,7 +114,7 @@ BROKEN = {
 
 def test_a_row_that_cannot_be_graded_is_named_and_is_no_score(tmp_path, command) -> None:
     good = math("3", r"\boxed{3}")
-    ran = command("grade", write(tmp_path / "bad.jsonl", good, *BROKEN, b"", good), env={"MBPP_OVERRIDE_PATH": ""})
+    ran = command("grade", write(tmp_path / "bad.jsonl", good, *BROKEN, b"", good))
     assert ran.returncode == 2 and "Traceback" not in ran.stderr
     found = rows_in(tmp_path / "bad.graded.jsonl")
     assert found[0]["correct"] and found[-1]["correct"] and len(found) == len(BROKEN) + 2
@@ -149,7 +175,7 @@ def kept(journal: Path) -> list[int]:
 def slow_rows(tmp_path_factory) -> tuple[Path, bytes]:
     """Rows that take mathematics, each its own, and what an uninterrupted run makes of them."""
     folder = tmp_path_factory.mktemp("slow")
-    pairs = [(rf"\sqrt{{{n}}}+\frac{{1}}{{{n}}}", rf"\boxed{{\frac{{1}}{{{n}}}+\sqrt{{{n + n % 2}}}}}") for n in range(2, 1002)]
+    pairs = [(rf"\sqrt{{{n}}}+\frac{{1}}{{{n}}}", rf"\boxed{{\frac{{1}}{{{n}}}+\sqrt{{{n + n % 2}}}}}") for n in range(2, 322)]
     rows = [math(answer, completion, id=n) for n, (answer, completion) in enumerate(pairs)]
     file = write(folder / "made.jsonl", *rows, b"\xff")
     assert start(file, "--processes", 1).wait(timeout=200) == 2
@@ -160,24 +186,20 @@ def test_a_killed_run_goes_on_and_each_row_is_graded_once(slow_rows, tmp_path, c
     file, whole = slow_rows
     out = tmp_path / "out.jsonl"
     journal = tmp_path / "out.jsonl.partial"
-    before = 0
-    for _ in range(2):
-        running = start(file, "--out", out, "--processes", 1)
-        deadline = time.monotonic() + 100
-        while len(kept(journal)) <= before and time.monotonic() < deadline and running.poll() is None:
-            time.sleep(0.02)
-        running.send_signal(signal.SIGKILL)
-        running.wait()
-        assert not out.exists(), "it was not killed in time"
-        assert len(kept(journal)) > before
-        before = len(kept(journal))
-        assert len(set(kept(journal))) == before
-        with journal.open("ab") as torn:
-            torn.write(b'{"line": 1, "verd')
+    running = start(file, "--out", out, "--processes", 1)
+    while not kept(journal) and running.poll() is None:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not out.exists(), "it was not killed in time"
+    before = len(kept(journal))
+    assert 0 < before == len(set(kept(journal)))
+    with journal.open("ab") as torn:
+        torn.write(b'{"line": 1, "verd')
     ran = command("grade", file, "--out", out)
     assert ran.returncode == 2
-    assert f"{before:,} of 1,001 rows were graded before" in ran.stderr
-    assert f"graded {1001 - before:,} rows" in ran.stderr
+    assert f"{before:,} of 321 rows were graded before" in ran.stderr
+    assert f"graded {321 - before:,} rows" in ran.stderr
     assert out.read_bytes() == whole
     assert os.listdir(tmp_path) == ["out.jsonl"]
 
@@ -219,12 +241,136 @@ def test_a_file_of_somebody_else_is_not_touched(tmp_path, command) -> None:
         (("made.jsonl", "--out", "/dev/null/x"), "choose another place with --out"),
     ],
 )
-def test_wrong_words_are_one_message_and_exit_2(words, says: str, tmp_path) -> None:
+def test_wrong_words_are_one_message_and_exit_2(words, says: str, tmp_path, command, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
     write(tmp_path / "made.jsonl", math("3", "3"))
     write(tmp_path / "empty.jsonl", b"", b"  ")
-    ran = subprocess.run(
-        [sys.executable, "-m", "harness", "grade", *words],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=200, check=False,
-    )  # fmt: skip
+    ran = command("grade", *words)
     assert ran.returncode == 2 and says.casefold() in ran.stderr.casefold(), ran.stderr
     assert ran.stderr.startswith("harness: ") and ran.stderr.count("\n") == 1 and ran.stdout == ""
+
+
+def test_profiles_and_where_they_disagree(tmp_path, command) -> None:
+    rows = [
+        math("1/2", r"\boxed{\frac{2}{4}}", id=1),
+        math(r"\sqrt{8}", r"\boxed{2\sqrt{2}}", id=2),
+        math("3", r"\boxed{3}", id=3),
+        math("3", "?", id=4),
+        math(r"\sqrt{8}", r"\boxed{2\sqrt{2}}", profile="typed", id=5),
+    ]
+    file = write(tmp_path / "made.jsonl", *rows)
+    ran = command("grade", file, "--profile", "string", "--audit")
+    assert ran.returncode == 0, ran.stderr
+    assert [row["correct"] for row in rows_in(tmp_path / "made.graded.jsonl")][1:] == [False, True, False, True]
+    assert "audit: 5 mathematical answers by each profile" in ran.stderr
+    assert "typed and math-verify agree on 100.0 %\n" in ran.stderr
+    assert "typed and string agree on 40.0 %; right for typed alone: 3 (line 1, 2, 5)\n" in ran.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made.graded.jsonl", "made.jsonl"]
+
+
+# Programs. Problems of our own in both forms; a problem's tests are found in a file, or stand in the row.
+
+ABS = {
+    "prompt": "def largest(numbers):\n    \"\"\"The largest of the numbers, None of none.\"\"\"\n", "entry_point": "largest",
+    "canonical_solution": "    return max(numbers, default=None)\n", "base_input": [[[1, 2]], [[5, 3]]], "plus_input": [[[]], [[-1, -2]]], "atol": 0,
+}  # fmt: skip
+CALL = {
+    "public_test_cases": [{"input": "1\n2", "output": "3", "testtype": "functional"}],
+    "private_test_cases": json.dumps([{"input": "-5\n5", "output": "0", "testtype": "functional"}]),
+    "metadata": json.dumps({"func_name": "add"}), "starter_code": "class Solution:\n    def add(self, a, b):\n",
+}  # fmt: skip
+STDIO = {"public_test_cases": [{"input": "1 2\n", "output": "3\n"}], "private_test_cases": [{"input": "4 4\n", "output": "8\n"}]}
+
+
+def fenced(program: str) -> str:
+    return f"<think>So.</think>Here it is:\n```python\n{program}\n```\nDone."
+
+
+def code(problem: dict, completion: str, **more: object) -> dict:
+    return {"kind": "code", "problem": problem, "completion": completion, **more}
+
+
+def test_programs_with_their_tests_inline(tmp_path, command) -> None:
+    whole = ABS["prompt"] + ABS["canonical_solution"]
+    rows = [
+        code(ABS, fenced(whole)),
+        {"kind": "code", "problem": ABS, "solution": whole},
+        code(ABS, ABS["canonical_solution"]),  # a bare body, as HumanEval's own samples are
+        code(ABS, fenced(whole.replace(", default=None", ""))),  # right on the base tests alone
+        code(ABS, "I do not know."),
+        code(ABS, "<think>hm"),
+        code(CALL, fenced("class Solution:\n    def add(self, a, b):\n        return a + b")),
+        code(CALL, fenced("class Solution:\n    def add(self, a, b):\n        return 3")),
+        code(STDIO, fenced("print(sum(map(int, input().split())))")),
+        code(STDIO, fenced("print(3)")),
+        code(STDIO, fenced("import os\nos._exit(0)")),
+    ]
+    ran = command("grade", write(tmp_path / "made.jsonl", *rows), "--processes", 2)
+    assert ran.returncode == 0, ran.stderr
+    found = rows_in(tmp_path / "made.graded.jsonl")
+    assert [row["correct"] for row in found] == [True, True, True, False, False, False, True, False, True, False, False]
+    assert [row["verdict"] for row in found[3:6]] == ["wrong", "no_answer", "unfinished"]
+    assert found[0]["extracted"].strip() == whole.strip() and found[0]["problem"] == ABS
+    assert "sandbox: " in ran.stderr
+
+
+def test_tests_that_cannot_be_used_are_the_rows_fault(tmp_path, command) -> None:
+    broken = {
+        "base_input": code({**ABS, "base_input": "[]"}, "x"),
+        "its own canonical solution": code({**ABS, "canonical_solution": "    raise ValueError\n"}, fenced("def largest(numbers): pass")),
+        "private_test_cases": code({**STDIO, "private_test_cases": "!!"}, "x"),
+        "no test in either": code({"public_test_cases": []}, "x"),
+        "func_name": code({**CALL, "metadata": {"func_name": "import os"}}, "x"),
+    }
+    ran = command("grade", write(tmp_path / "made.jsonl", *broken.values(), code(STDIO, fenced("print(3)"))))
+    assert ran.returncode == 2 and "Traceback" not in ran.stderr
+    found = rows_in(tmp_path / "made.graded.jsonl")
+    for row, says in zip(found, broken, strict=False):
+        assert (row["verdict"], row["correct"]) == ("invalid", None) and says in row["detail"], row["detail"]
+    assert found[-1]["verdict"] == "wrong"
+
+
+def test_the_tests_of_a_benchmark_lie_in_a_file(tmp_path, command, monkeypatch) -> None:
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    problems = [{"task_id": f"HumanEval/{n}", **ABS} for n in range(2)]
+    file = write(folder / "humaneval_plus.jsonl", *problems, problems[1])
+    whole = ABS["prompt"] + ABS["canonical_solution"]
+    rows = [{"kind": "code", "benchmark": "humaneval_plus", "task_id": f"HumanEval/{n}", "completion": fenced(whole)} for n in range(3)]
+    made = write(tmp_path / "made.jsonl", *rows)
+    for words in ([made, "--rows", folder], [made, "--rows", file]):
+        ran = command("grade", *words)
+        assert ran.returncode == 2
+        details = [row["detail"] for row in rows_in(tmp_path / "made.graded.jsonl")]
+        assert details[0] == "" and "stands more than once" in details[1] and "has no problem 'HumanEval/2'" in details[2]
+        assert f"tests of humaneval_plus: {file} (md5 " in ran.stderr and "no release of EvalPlus that we know" in ran.stderr
+    monkeypatch.setenv("HUMANEVAL_OVERRIDE_PATH", str(file))
+    assert rows_in(tmp_path / "made.graded.jsonl")[0]["correct"] and "1 row" not in command("grade", made).stderr
+    write(file, b"no problem")
+    assert f"{file}:1: no problem" in command("grade", made).stderr
+
+
+def test_real_rows_of_both_benchmarks(tmp_path, command) -> None:
+    """Reference solutions are right, by the tests of a folder; programs that passed and failed LiveCodeBench's public tests do so here."""
+    if not (DATA / "humaneval_plus.jsonl").is_file():
+        pytest.skip(f"no benchmark rows in {DATA}")
+
+    def first(name: str, count: int) -> list[dict]:
+        with (DATA / name).open() as file:
+            return [json.loads(next(file)) for _ in range(count)]
+
+    rows = [
+        {"kind": "code", "benchmark": name, "task_id": row["task_id"], "solution": row["prompt"] + row["canonical_solution"]}
+        for name, count in (("humaneval_plus", 5), ("mbpp_plus", 5))
+        for row in first(f"{name}.jsonl", count)
+    ]
+    solutions = {row["question_id"]: row for row in first("livecodebench_v1_solutions.jsonl", 400)}
+    wanted = [True] * len(rows)
+    for row in first("livecodebench_like_encoded.jsonl", 6):
+        for name, right in (("passing_solution", True), ("failing_solution", False)):
+            if program := solutions[row["question_id"]][name]:
+                rows.append(code(row, fenced(program)))
+                wanted.append(right)
+    ran = command("grade", write(tmp_path / "made.jsonl", *rows), "--rows", DATA)
+    assert [row["correct"] for row in rows_in(tmp_path / "made.graded.jsonl")] == wanted, ran.stderr
+    assert ran.returncode == 0 and "HumanEval+ v0.1.10" in ran.stderr and "MBPP+ v0.2.0" in ran.stderr
