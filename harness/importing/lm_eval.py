@@ -107,7 +107,7 @@ def rows(path: Path) -> tuple[dict[Key, dict[str, Any]], list[str], dict[str, in
             continue
         seen.add((document, by))
         hashes.append("".join(str(row.get(name, "")) for name in ("doc_hash", "prompt_hash", "target_hash")))
-        held = responses(row["filtered_resps"])
+        held = responses(row)
         if samples.setdefault(by, held) != held:
             raise Fault(
                 f"{path}:{number}: {held} responses, where the lines before have {samples[by]}. Every problem needs as many samples."
@@ -125,9 +125,14 @@ def rows(path: Path) -> tuple[dict[Key, dict[str, Any]], list[str], dict[str, in
     return values, hashes, samples
 
 
-def responses(filtered: Any) -> int:
-    """How many responses a metric is about: a filter may keep the first alone, or all of them as a list."""
-    return len(filtered[0]) if isinstance(filtered, list) and len(filtered) == 1 and isinstance(filtered[0], list) else 1
+def responses(row: Mapping[str, Any]) -> int:
+    """How many responses the metrics are about: a filter may keep the first alone, or all of them as a list of texts.
+
+    A log-likelihood is a pair, and looks like two of them; its unfiltered response is no text.
+    """
+    said, kept = row.get("resps"), row["filtered_resps"]
+    texts = isinstance(said, list) and len(said) == 1 and isinstance(said[0], list) and all(isinstance(each, str) for each in said[0])
+    return len(kept[0]) if texts and isinstance(kept, list) and len(kept) == 1 and isinstance(kept[0], list) and kept[0] else 1
 
 
 def counted(key: Key, documents: Mapping[str, Any], held: int) -> tuple[int, dict[str, Counts]] | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from harness.cli import main
-from harness.results import read_result
+from harness.results import AvgAt, ExamScore, Result, read_result, write_result
 
 DATE = "2026-01-02T03-04-05.123456"
 CORRECT = (4, 2, 0, 1)  # of 4 samples, a problem: Avg@4 0.4375 with a standard error of 0.213478
@@ -140,6 +139,14 @@ def test_a_metric_for_each_filter_and_figures_that_are_no_shares(tmp_path, comma
     assert "its settings are unknown" in ran.stdout
 
 
+def test_a_log_likelihood_is_one_response(tmp_path, command) -> None:
+    """It is a pair of a number and whether it is the greedy choice, and no pair of responses."""
+    pair = ["-1.5", "True"]
+    rows = [sample(n, 1.0, resps=[[pair]], filtered_resps=[pair]) for n in range(4)]
+    ran = command("import", lm_eval(tmp_path / "m", rows, results=False), "--out", tmp_path / "results")
+    assert ran.returncode == 0 and "aime24: Avg@1 100.0" in ran.stdout
+
+
 def test_a_missing_document_leaves_the_cell_incomplete(tmp_path, command) -> None:
     """By the number that lm-eval examined, or by the gap: never a score over those that are there."""
     for results, rows in ((True, four()[:3]), (False, [*four()[:2], four()[3]])):
@@ -265,23 +272,33 @@ def test_what_cannot_be_trusted_is_one_message_and_no_row(name: str, tmp_path, c
     assert not (tmp_path / "results").exists()
 
 
-def test_an_imported_row_stands_beside_a_suite_in_columns_of_its_own_and_unranked(finished, tmp_path, command) -> None:
+def test_an_imported_row_stands_beside_a_suite_in_columns_of_its_own_and_unranked(tmp_path, command) -> None:
     """Beside rows that the suite names, though the suite names it nowhere; its exam has the name of one of theirs."""
     folder = tmp_path / "results"
-    shutil.copytree(finished / "results" / "smoke", folder)
-    suite = json.loads((folder / "suite.json").read_text())
-    pair = next(iter(suite["pairs"]))
-    exam = suite["exams"][0]["name"]
-    file = lm_eval(tmp_path / "m", four(), results=False)
-    file = file.rename(file.with_name(f"samples_{exam}_{DATE}.jsonl"))
-    words = ("--suite", suite["suite"], "--pair", pair, "--label", "from-elsewhere", "--out", folder)
-    ran = command("import", file, *words)
+    theirs = ExamScore(
+        problems=4, samples=4, problems_hash="p-1", graded=(4,) * 4, correct=CORRECT, avg_at=AvgAt(k=4, value=0.4375, stderr=None),
+        pass_at={}, protocol="trd-v1@1234",
+    )  # fmt: skip
+    for label, role in (("student", "student"), ("trd", "method"), ("old", "method")):
+        seed = None if role == "student" else 0
+        write_result(folder, Result(suite="s", pair="p", label=label, role=role, status="done", seed=seed, scores={"aime24": theirs}))
+    said = {"suite": "s", "rows": ["trd"], "exams": ["aime24"], "current": ["p/student.json", "p/trd.seed0.json"]}
+    (folder / "suite.json").write_text(json.dumps(said))
+
+    words = ("import", lm_eval(tmp_path / "m", four()), "--suite", "s", "--pair", "p", "--out", folder)
+    ran = command(*words, "--label", "from-elsewhere")
     assert ran.returncode == 0, ran.stderr
-    page = tmp_path / "page"
-    assert command("report", folder, "--out", page).returncode == 0
-    lines = (page / "leaderboard.md").read_text().splitlines()
-    mine = [line for line in lines if "from-elsewhere" in line]
-    assert "imported from lm-eval" in mine[0] and "43.8 ± 21.3" in mine[1]
-    assert "imported:lm-eval@" in next(line for line in lines if line.startswith("| row") and exam in line)
-    own = command("import", file, *words[:4], "--label", "student", "--out", folder)
+    assert command("report", folder, "--out", tmp_path / "page").returncode == 0
+    lines = (tmp_path / "page" / "leaderboard.md").read_text().splitlines()
+    summary, exams = [line for line in lines if "from-elsewhere" in line][:2]
+    assert "imported from lm-eval 0.4.13" in summary and summary.startswith("| – |")
+    assert exams.count("43.8 ± 21.3") == 1
+    (trd,) = [line for line in lines if line.startswith("| `trd`")][:1]
+    assert [cell.strip() for cell in exams.split("|")].index("43.8 ± 21.3") != [cell.strip() for cell in trd.split("|")].index(
+        "43.8 ± 21.3"
+    )
+    assert any("imported:lm-eval@" in line and "trd-v1@1234" in line for line in lines)
+    assert not any("`old`" in line and "imported" in line for line in lines)
+
+    own = command(*words, "--label", "student")
     assert own.returncode == 2 and "a row of its own stands there" in own.stderr
