@@ -204,6 +204,14 @@ class Cost(Strict):
     measured: dict[str, float] = {}
 
 
+class Imported(Strict):
+    """Of a row that another tool measured: which, and the files it was read from, with their hashes."""
+
+    tool: str
+    version: str | None = None
+    sha256: dict[str, str] = {}  # by file name
+
+
 class Provenance(Strict):
     """Where and from which code the row came."""
 
@@ -212,6 +220,7 @@ class Provenance(Strict):
     date: str | None = None
     device: str | None = None
     versions: dict[str, str] = {}
+    imported: tuple[Imported, ...] = ()
 
 
 class Result(Strict):
@@ -297,7 +306,7 @@ def read_retired(folder: Path) -> list[Result]:
 
 
 def current_files(folder: Path) -> list[Path]:
-    """The row files that the `current` list of their suite names; all of them where there is no such list."""
+    """The row files that the `current` list of their suite names, and rows measured elsewhere; all where there is no such list."""
     lists: dict[Path, set[str] | None] = {}
 
     def stands(path: Path) -> bool:
@@ -308,7 +317,7 @@ def current_files(folder: Path) -> list[Path]:
             said = _parse(home / SUITE_FILE, _as_mapping).get("current")
             lists[home] = None if said is None else set(said)
         named = lists[home]
-        return named is None or path.relative_to(home).as_posix() in named
+        return named is None or path.relative_to(home).as_posix() in named or bool(read_result(path).provenance.imported)
 
     return [path for path in row_files(folder) if stands(path)]
 
