@@ -21,6 +21,7 @@ STAGES = {
     "analyse": 1,
     "snapshot": 1,
     "score": 1,
+    "lm_eval": 1,
 }
 
 

@@ -20,7 +20,7 @@ from harness.records import Fault
 from harness.rehearse import rehearsal, said
 from harness.results import SUITE_FILE, read_result, read_results, row_file, write_result
 from harness.run import carry_out, refuse_silent_edits, states, tokens_written
-from harness.sampling.available import check_engine, rank_served
+from harness.sampling.available import check_engine, check_lm_eval, rank_served
 from harness.spec import Suite, load_suite
 from harness.store import Store, must_be_writable, open_store, write_atomically
 
@@ -92,6 +92,7 @@ def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, 
     if args.processes is not None and args.processes < 1:
         raise Fault(f"--processes {args.processes}: there must be at least one.")
     check_engine(suite.engine)
+    check_lm_eval(any(group.lm_eval for group in suite.evaluate))
     made = plan(suite)
     rows = [row for row in made.rows if row.method is None or not args.only or fnmatch.fnmatch(row.label, args.only)]
     if args.only and not any(row.method for row in rows):

@@ -14,10 +14,10 @@ from harness import catalogue
 from harness.document import read_chain
 from harness.spec import checks
 from harness.spec.faults import Faults, translate
-from harness.spec.model import METERS, Budget, EvalGroup, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
+from harness.spec.model import METERS, Budget, EvalGroup, LmEvalTask, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
 from harness.spec.rows import RowSpec, resolve_rows
 
-__all__ = ["METERS", "Budget", "EvalGroup", "PairSpec", "Report", "RowSpec", "SamplingSpec", "Seeds", "Suite", "Train", "load_suite"]
+__all__ = ["METERS", "Budget", "EvalGroup", "LmEvalTask", "PairSpec", "Report", "RowSpec", "SamplingSpec", "Seeds", "Suite", "Train", "load_suite"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,9 @@ class Suite:
             "methods": [row.resolved(self.train) for row in self.rows],
             "train": self.train.model_dump(mode="json"),
             "budgets": {name: budget.limits for name, budget in self.budgets.items()},
-            "evaluate": [group.model_dump(mode="json", exclude_none=True) for group in self.evaluate],
+            "evaluate": [
+                {key: value for key, value in group.model_dump(mode="json", exclude_none=True).items() if value != []} for group in self.evaluate
+            ],
             "report": self.report.model_dump(mode="json"),
             "deviations": list(self.deviations),
         }

@@ -24,6 +24,7 @@ RUN = {
     "train": "harness.stages.train:run",
     "analyse": "harness.stages.analyse:run",
     "score": "harness.stages.score:run",
+    "lm_eval": "harness.stages.lm_eval:run",
 }
 
 Report = Callable[[dict[str, Any]], None]
