@@ -92,11 +92,11 @@ def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool) -> ExamScore:
 def beside(plan: Plan, row: Row, store: Store, failures: dict[str, Failure]) -> dict[str, LmResult]:
     """What lm-eval's tasks said, by column. A tag, or a group without figures of its own, gives one for each of its tasks."""
     found: dict[str, LmResult] = {}
-    for task, at in ((task, at) for task in plan.tasks for at in task.at):
+    for task, at in ((each, at) for each in plan.tasks for at in each.at):
         address = row.steps.get(f"lm_eval/{task.cell(at)}")
         if address is None:
             continue
-        asked = {name: task.params[name] for name in ("limit", "chat")} | {"at": percent(at), "protocol": task.protocol}
+        asked: dict[str, Any] = {name: task.params[name] for name in ("limit", "chat")} | {"at": percent(at), "protocol": task.protocol}
         if record := record_of(store, address):
             figures: dict[str, Any] = record.facts["figures"]
             for name, said in figures.items():

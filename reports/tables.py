@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.results import Result
+from reports.beside import beside
 from reports.claims import judged
 from reports.columns import endpoint, exam_columns, primary
 from reports.course import course
@@ -109,6 +110,7 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         course=course(followed),
         difficulties=by_difficulty,
         undivided=undivided,
+        beside=beside(as_shown, untrained, [str(name) for name in suite.get("tasks") or ()]),
         pairing=pairing((suite.get("pairs") or {}).get(pair), (suite.get("budgets") or {}).get(budget)),
     )
 

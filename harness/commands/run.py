@@ -125,7 +125,7 @@ def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, 
     labels = [row.label for row in suite.rows]
     columns = [{"name": exam.name, "pass": max(exam.passes, default=exam.sampling.n)} for exam in made.exams]
     current = current_rows(folder, made, [id(row) for row in rows], several)
-    document = {**suite.resolved(), "rows": labels, "exams": columns, "current": current}
+    document = {**suite.resolved(), "rows": labels, "exams": columns, "tasks": [task.name for task in made.tasks], "current": current}
     write_atomically(folder / SUITE_FILE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
     return closing(site, folder, found, failures, tokens_written(made, rows, store), seconds)
 

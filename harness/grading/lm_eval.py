@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import json
 import logging
 import math
@@ -59,7 +60,7 @@ def sit(asked: Asked, model: Any, tokenizer: Any, tell: Callable[[int], None]) -
         if asked.folder is not None:  # paths in the YAML are taken from its folder
             around.enter_context(contextlib.chdir(asked.folder))
             around.enter_context(rows_read_anew())
-        from lm_eval import evaluate
+        theirs: Any = importlib.import_module("lm_eval")  # not by name: decorators hide what its functions take
         from lm_eval.tasks import TaskManager
 
         seed_all(asked.seed)
@@ -68,7 +69,7 @@ def sit(asked: Asked, model: Any, tokenizer: Any, tell: Callable[[int], None]) -
         for name, task in loaded["tasks"].items():
             prepare(name, task, asked)
         documents = {name: documents_hash(task, asked.limit) for name, task in loaded["tasks"].items()}
-        said = evaluate(
+        said = theirs.evaluate(
             bridge(model, tokenizer, asked.mode, tell),
             task_dict=loaded,
             limit=asked.limit,
@@ -77,7 +78,6 @@ def sit(asked: Asked, model: Any, tokenizer: Any, tell: Callable[[int], None]) -
             apply_chat_template=asked.mode is not None,
             fewshot_as_multiturn=asked.mode is not None,
         )
-        assert said is not None
     results = {key: plain(said[key]) for key in KEPT if key in said}
     for config in results["configs"].values():
         (config.get("metadata") or {}).pop("config_source", None)  # a path of this machine
@@ -103,7 +103,7 @@ def prepare(name: str, task: Any, asked: Asked) -> None:
 
 def bridge(model: Any, tokenizer: Any, mode: str | None, tell: Callable[[int], None]) -> Any:
     """The loaded model as lm-eval knows models."""
-    from lm_eval.models.huggingface import HFLM
+    HFLM: Any = importlib.import_module("lm_eval.models.huggingface").HFLM
 
     class Told(HFLM):
         """HFLM that says how far it is."""
@@ -248,15 +248,15 @@ def hushed() -> Iterator[None]:
 @contextlib.contextmanager
 def rows_read_anew() -> Iterator[None]:
     """The library's cache goes by a file's path and time; here its content decides, so nothing is taken from it and nothing is left in it."""
-    import datasets
+    from datasets import config
 
-    before = datasets.config.HF_DATASETS_CACHE
+    before = config.HF_DATASETS_CACHE
     with tempfile.TemporaryDirectory(prefix="lm-eval-") as folder:
-        datasets.config.HF_DATASETS_CACHE = Path(folder)
+        config.HF_DATASETS_CACHE = Path(folder)
         try:
             yield
         finally:
-            datasets.config.HF_DATASETS_CACHE = before
+            config.HF_DATASETS_CACHE = before
 
 
 @contextlib.contextmanager

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.grading import GRADERS
-from harness.plan.estimate import unsized
 from harness.lm_eval_tasks import local_task
+from harness.plan.estimate import unsized
 from harness.plan.identity import files_hash, source_identity
 from harness.plan.nouns import Exam, LmTask, Model, Plan, Role, Row, percent
 from harness.plan.planner import Planner

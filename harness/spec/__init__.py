@@ -17,7 +17,20 @@ from harness.spec.faults import Faults, translate
 from harness.spec.model import METERS, Budget, EvalGroup, LmEvalTask, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
 from harness.spec.rows import RowSpec, resolve_rows
 
-__all__ = ["METERS", "Budget", "EvalGroup", "LmEvalTask", "PairSpec", "Report", "RowSpec", "SamplingSpec", "Seeds", "Suite", "Train", "load_suite"]
+__all__ = [
+    "METERS",
+    "Budget",
+    "EvalGroup",
+    "LmEvalTask",
+    "PairSpec",
+    "Report",
+    "RowSpec",
+    "SamplingSpec",
+    "Seeds",
+    "Suite",
+    "Train",
+    "load_suite",
+]
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,8 @@ class Suite:
             "train": self.train.model_dump(mode="json"),
             "budgets": {name: budget.limits for name, budget in self.budgets.items()},
             "evaluate": [
-                {key: value for key, value in group.model_dump(mode="json", exclude_none=True).items() if value != []} for group in self.evaluate
+                {key: value for key, value in group.model_dump(mode="json", exclude_none=True).items() if value != []}
+                for group in self.evaluate
             ],
             "report": self.report.model_dump(mode="json"),
             "deviations": list(self.deviations),

@@ -222,7 +222,11 @@ class LmEvalTask(Section):
     def settings(self) -> str:
         """What is not as usual, in a few words; empty where all is."""
         said = {"shots": self.num_fewshot, "limit": self.limit, "chat": self.chat or None}
-        return ", ".join("chat" if value is True else f"{value} {name}" if name == "shots" else f"{name} {value}" for name, value in said.items() if value is not None)
+        return ", ".join(
+            "chat" if value is True else f"{value} {name}" if name == "shots" else f"{name} {value}"
+            for name, value in said.items()
+            if value is not None
+        )
 
 
 class EvalGroup(Section):

@@ -23,13 +23,16 @@ def lm_eval(suite: Suite, document: Document) -> Lines:
             path = (*place, "lm_eval", number)
             if task in asked:
                 yield document.fault(
-                    path, f"{task.task} is asked for in the same way already, at {dotted(asked[task])}. Take one away; `at` takes several fractions."
+                    path,
+                    f"{task.task} is asked for in the same way already, at {dotted(asked[task])}. Take one away; `at` takes several fractions.",
                 )
             asked.setdefault(task, path)
             yield from a_task(document, path, task)
     if asked and not any(group.benchmarks for group in suite.evaluate):
         yield document.fault(
-            ("evaluate",), "tasks of lm-eval stand beside exams and rank nothing, but there is no exam. Add a group with `benchmarks`.", at_key=True
+            ("evaluate",),
+            "tasks of lm-eval stand beside exams and rank nothing, but there is no exam. Add a group with `benchmarks`.",
+            at_key=True,
         )
 
 
