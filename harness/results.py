@@ -98,6 +98,7 @@ class LmResult(Strict):
     documents: str | None = None  # hash of what was asked: figures over other documents are another column
     at: str = "100%"
     protocol: str
+    warnings: list[str] = []  # of lm-eval, the first of each kind
     reason: str | None = None  # why there are no metrics
 
 

@@ -93,7 +93,7 @@ def _task(column: Column, metrics: Mapping[str, Sequence[LmMetric]], said: LmRes
         values = [each.value for each in found if each.value is not None]
         share = bool(SHARE.fullmatch(metric)) and all(0 <= value <= 1 for value in values)
         figures.append(LmFigure(metric, filtered, found[0].higher_is_better, share))
-    return BesideTask(column[0], " · ".join(settings), tuple(figures))
+    return BesideTask(column[0], " · ".join(settings), tuple(said.warnings), tuple(figures))
 
 
 def _cell(mine: Sequence[LmResult], theirs: Sequence[LmResult], figure: LmFigure, itself: bool) -> BesideCell:

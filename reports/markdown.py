@@ -67,7 +67,7 @@ def _beside(group: Group, found: Beside) -> Iterable[str]:
         "Tasks of lm-eval; no rank depends on them. Accuracies and matches are percent, other figures stand as lm-eval gives them; Δ is to the "
         "untrained student, and better or worse beyond noise at 95%, each figure by itself.",
         "",
-        *(f"- {inline(task.name)}: {inline(task.settings)}" for task in found.tasks),
+        *(f"- {inline(task.name)}: {inline('; lm-eval warns: '.join((task.settings, *task.warnings)))}" for task in found.tasks),
         "",
     )
     ways = {True: " ▲", False: " ▼", None: ""}

@@ -245,6 +245,7 @@ class LmFigure:
 class BesideTask:
     name: str
     settings: str
+    warnings: tuple[str, ...]  # of lm-eval
     figures: tuple[LmFigure, ...]
 
 

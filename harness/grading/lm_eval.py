@@ -15,6 +15,7 @@ import logging
 import math
 import os
 import random
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ BATCH = 16  # sequences; where there is a GPU, lm-eval looks for what fits
 BOOTSTRAPS = 100  # of a figure whose standard error has no formula; means have one
 THOUGHT = "</think>"  # what stands before it is no answer, where a model thinks
 KEPT = ("results", "groups", "group_subtasks", "configs", "versions", "n-shot", "higher_is_better", "n-samples")
-WARNINGS = 50  # at most, beside the results
+USUAL = ("using default", "`pretrained` model kwarg", "Passed an already-initialized")  # said of nearly every task, and of no concern
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def sit(asked: Asked, model: Any, tokenizer: Any, tell: Callable[[int], None]) -
     results = {key: plain(said[key]) for key in KEPT if key in said}
     for config in results["configs"].values():
         (config.get("metadata") or {}).pop("config_source", None)  # a path of this machine
-    return figures(asked.task, results, documents), {**results, "documents": documents, "warnings": warned.said}
+    found = figures(asked.task, results, documents)
+    return {name: {**each, "warnings": warned.said} for name, each in found.items()}, {**results, "documents": documents}
 
 
 def prepare(name: str, task: Any, asked: Asked) -> None:
@@ -203,16 +205,20 @@ def plain(value: Any) -> Any:
 
 
 class Warned(logging.Handler):
-    """What lm-eval warns of, each once: that a context was cut, that a metric is missing in a part of a group."""
+    """What lm-eval warns of, the first of its kind: that a context was cut, that a target is none of the choices."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.said: list[str] = []
+        self.first: dict[tuple[str, int], str] = {}
+
+    @property
+    def said(self) -> list[str]:
+        return list(self.first.values())
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if text not in self.said and len(self.said) < WARNINGS and not text.startswith(("`pretrained` model kwarg", "Passed an already")):
-            self.said.append(text)
+        text = " ".join(record.getMessage().split())[:200]
+        if not any(usual in text for usual in USUAL):
+            self.first.setdefault((record.pathname, record.lineno), text)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -227,6 +233,8 @@ class Warned(logging.Handler):
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
     """Bars and notices of lm-eval, and of what it calls, do not reach the terminal; no process is forked for a bootstrap."""
+    sys.stdout.flush()
+    sys.stderr.flush()
     before = os.environ.get("DISABLE_MULTIPROC")
     os.environ["DISABLE_MULTIPROC"] = "1"
     kept = [os.dup(1), os.dup(2)]
@@ -234,7 +242,8 @@ def hushed() -> Iterator[None]:
         with Path(os.devnull).open("w") as nothing:
             for stream in (1, 2):
                 os.dup2(nothing.fileno(), stream)
-        yield
+            with contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
+                yield
     finally:
         for stream, copy in zip((1, 2), kept, strict=True):
             os.dup2(copy, stream)

@@ -55,9 +55,8 @@ def lm_tasks_of(suite: Suite) -> tuple[LmTask, ...]:
             local = local_task(folder, task.task)
             assert local is not None  # checked on loading
             params["files"] = files_hash(folder, local.files)
-        protocol = f"{task.task}@{digest(params)[:8]}"
-        name = task.task if names.count(task.task) == 1 else f"{task.task} ({task.settings or protocol.rpartition('@')[2]})"
-        found.append(LmTask(name, params, protocol, at, str(folder) if folder else None))
+        name = f"{task.task} ({task.settings})" if names.count(task.task) > 1 and task.settings else task.task
+        found.append(LmTask(name, params, f"{task.task}@{digest(params)[:8]}", at, str(folder) if folder else None))
     twice = {task.name for task in found if [t.name for t in found].count(task.name) > 1}
     return tuple(replace(task, name=f"{task.name} ({task.protocol})") if task.name in twice else task for task in found)
 
