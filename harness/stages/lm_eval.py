@@ -11,6 +11,7 @@ from pathlib import Path
 from harness import models
 from harness.grading.lm_eval import Asked, sit
 from harness.records import ModelRef
+from harness.sampling import release
 from harness.seeds import derive
 from harness.stages import Job
 from harness.store import write_atomically
@@ -18,7 +19,8 @@ from harness.store import write_atomically
 
 def run(job: Job) -> dict:
     params = job.params
-    ref, where = ModelRef(**params["model"]), models.source(ModelRef(**params["model"]), job.made("weights"))
+    ref = ModelRef(**params["model"])
+    where = models.source(ref, job.made("weights"))
     trained = job.input("trained") / params.get("checkpoint", "") if "trained" in job.step.inputs else None
     asked = Asked(
         task=params["task"],
@@ -35,6 +37,7 @@ def run(job: Job) -> dict:
         done += sequences
         job.report({"doing": "sit", "done": done})
 
+    release()
     figures, results = sit(asked, models.load(ref, where, trained), models.tokenizer_of(where), tell)
     write_atomically(job.out / "results.json", json.dumps(results, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False).encode())
     return {"figures": figures}

@@ -19,6 +19,7 @@ from harness.rehearse import rehearsal, said
 from harness.results import read_result
 from harness.sampling.available import LM_EVAL, check_lm_eval
 from harness.spec import load_suite
+from harness.step import key_of
 from harness.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -428,53 +429,57 @@ def test_a_run_brings_tasks_to_results_and_page(sat) -> None:
     assert re.search(r"\| `adapter` \| \d+\.\d ± \d+\.\d \|", text.partition("what training did elsewhere")[2])
 
 
-def test_what_was_trained_is_what_sits(sat) -> None:
-    """The log-probabilities behind the figures are of base and adapter together: a loud adapter is heard."""
+def test_an_adapter_sits_with_its_base_and_under_its_checkpoint(sat) -> None:
     store = Store(sat / "store")
-    said = {record.title: record for record in store.records("lm_eval")}
-    trained = said["lm-eval sums_chosen · tiny adapter seed 0"].step
-    assert "trained" in trained["inputs"] and trained["params"]["checkpoint"] == "at-1" and trained["params"]["mode"] == "plain"
-    assert (store.payload(trained["inputs"]["trained"]) / "at-1" / "adapter_config.json").is_file()
-    assert json.loads((store.payload("lm_eval/" + digest_of(said, "tiny adapter seed 0")) / "results.json").read_text())["results"]
+    said = {record.title: record.step for record in store.records("lm_eval")}
+    step = said["lm-eval sums_chosen · tiny adapter seed 0 at 50%"]
+    assert (step["params"]["checkpoint"], step["params"]["mode"]) == ("at-0.5", "plain") and "weights" in step["inputs"]
+    assert (store.payload(step["inputs"]["trained"]) / "at-0.5" / "adapter_config.json").is_file()
+    kept = json.loads((store.payload(f"lm_eval/{key_of(step)}") / "results.json").read_text())
+    assert kept["results"].keys() == {"sums_chosen"} and kept["configs"]["sums_chosen"]["num_fewshot"] == 0
 
 
-def digest_of(said: dict, who: str) -> str:
-    from harness.step import key_of
-
-    return key_of(said[f"lm-eval sums_chosen · {who}"].step)
-
-
-def test_again_and_a_task_more(sat, tmp_path, command) -> None:
-    """A second run does nothing; a task more is sat by all, and one that fails stops nobody and says why where its figures would be."""
-    folder = Path(shutil.copytree(sat, tmp_path / "sat"))
-    before = (folder / "lm.yaml").read_text()
+@pytest.fixture(scope="module")
+def again(sat, tmp_path_factory, command) -> tuple[Path, str]:
+    """The same suite with three tasks more, one of which fails and one of which asks real rows where there are any; and what was said."""
+    folder = Path(shutil.copytree(sat, tmp_path_factory.mktemp("again") / "sat"))
     (folder / "tasks" / "bad.yaml").write_text(yaml.safe_dump(CHOICE | {"task": "bad", "doc_to_text": "{{ question | no_such_filter }}"}))
     more = ["{task: text_read, include: tasks}", "{task: bad, include: tasks}"]
+    if REAL.is_file():
+        real = {key: value for key, value in WRITE.items() if key not in ("training_split", "tag")}
+        real |= {"task": "aime_real", "dataset_kwargs": {"data_files": {"test": "rows/aime24.jsonl"}}, "doc_to_text": "{{problem}}"}
+        (folder / "tasks" / "rows" / "aime24.jsonl").symlink_to(REAL)
+        (folder / "tasks" / "aime.yaml").write_text(yaml.safe_dump(real))
+        more.append("{task: aime_real, include: tasks, limit: 5}")
+    before = (folder / "lm.yaml").read_text()
     (folder / "lm.yaml").write_text(before.replace("limit: 4}]", f"limit: 4}}, {', '.join(more)}]"))
     ran = run(command, folder / "lm.yaml", folder)
     assert ran.returncode == 1 and "Traceback" not in ran.stderr, ran.stderr
-    total, done = map(int, re.search(r"lm: (\d+) steps for 5 rows, (\d+) of them done before", ran.stderr).groups())
-    assert total - done == 2 * (2 + 2 * 2)  # student and teacher once, two rows at two checkpoints
+    return folder, ran.stderr
+
+
+def test_tasks_more_are_sat_by_all_and_nothing_else_is_done(again) -> None:
+    folder, log = again
+    counts = re.search(r"lm: (\d+) steps for 5 rows, (\d+) of them done before", log)
+    assert counts and int(counts[1]) - int(counts[2]) == (3 if REAL.is_file() else 2) * (
+        2 + 2 * 2
+    )  # two references, two rows at two checkpoints
+    rows = {name: read_result(folder / "results" / "lm" / "tiny" / f"{name}.json") for name in ("student", "adapter.seed0")}
+    values = [row.lm_eval["text_read"].metrics["bits_per_byte,none"].value for row in rows.values()]
+    assert values[0] != values[1]  # base and adapter are what sat it
+
+
+def test_a_task_that_fails_stops_nobody_and_says_why_where_its_figures_would_be(again) -> None:
+    folder, log = again
     row = read_result(folder / "results" / "lm" / "tiny" / "adapter.seed0.json")
     assert row.status == "done" and not row.lm_eval["bad"].metrics and "no_such_filter" in (row.lm_eval["bad"].reason or "")
-    assert row.lm_eval["text_read"].metrics["bits_per_byte,none"].value != read_result(
-        folder / "results" / "lm" / "tiny" / "student.json"
-    ).lm_eval["text_read"].metrics["bits_per_byte,none"].value  # fmt: skip
-    assert "no_such_filter" in (folder / "page" / "index.html").read_text() and "no_such_filter" in ran.stderr
+    assert "no_such_filter" in (folder / "page" / "index.html").read_text() and "no_such_filter" in log.splitlines()[-1]
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason=f"no real rows here ({REAL})")
-def test_real_rows_land_on_the_leaderboard(sat, tmp_path, command) -> None:
-    folder = Path(shutil.copytree(sat, tmp_path / "sat"))
-    (folder / "tasks" / "rows" / "aime24.jsonl").symlink_to(REAL)
-    real = WRITE | {"task": "aime_real", "dataset_kwargs": {"data_files": {"test": "rows/aime24.jsonl"}}, "doc_to_text": "{{problem}}"}
-    del real["training_split"]
-    (folder / "tasks" / "aime.yaml").write_text(yaml.safe_dump(real))
-    (folder / "lm.yaml").write_text(
-        (folder / "lm.yaml").read_text().replace("limit: 4}]", "limit: 4}, {task: aime_real, include: tasks, limit: 5}]")
-    )
-    ran = run(command, folder / "lm.yaml", folder)
-    assert ran.returncode == 0, ran.stderr
+def test_real_rows_land_on_the_leaderboard(again) -> None:
+    folder, _ = again
     row = read_result(folder / "results" / "lm" / "tiny" / "forward_kl.seed0.json")
     assert row.lm_eval["aime_real"].n == 5 and row.lm_eval["aime_real"].metrics["exact_match,none"].value == 0.0
-    assert "aime_real" in (folder / "page" / "index.html").read_text()
+    assert "- aime\\_real: 5 documents" in (folder / "page" / "leaderboard.md").read_text()
+    assert "5 documents" in (folder / "page" / "index.html").read_text()
