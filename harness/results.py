@@ -141,6 +141,31 @@ class ExamScore(Strict):
         )
 
 
+class LmMetric(Strict):
+    """One figure as lm-eval gives it (an accuracy is a fraction); None where it gave no finite number."""
+
+    value: float | None
+    stderr: float | None = None
+    higher_is_better: bool | None = None
+
+
+class LmResult(Strict):
+    """One task of lm-eval sat by one row. It stands beside the exams and ranks nothing."""
+
+    task: str
+    metrics: dict[str, LmMetric] = {}  # by `metric,filter`
+    n: int | None = None  # documents
+    num_fewshot: int | None = None
+    limit: int | None = None
+    chat: bool = False
+    version: str | None = None  # of the task, by its YAML
+    documents: str | None = None  # hash of what was asked: figures over other documents are another column
+    at: str = "100%"
+    protocol: str
+    warnings: list[str] = []  # of lm-eval, the first of each kind
+    reason: str | None = None  # why there are no metrics
+
+
 class Written(Strict):
     """One kind of text that a row was trained through: how much, how long in tokens, how often right by the verifier."""
 
@@ -241,6 +266,7 @@ class Result(Strict):
     answers: Answers = Answers()
     overrides: dict[str, str] = {}
     scores: dict[str, ExamScore] = {}
+    lm_eval: dict[str, LmResult] = {}
     cost: Cost = Cost()
     diagnostics: dict[str, float | None] = {}
     analysis: Analysis | None = None
