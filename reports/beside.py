@@ -48,7 +48,7 @@ def beside(drafts: Sequence[Draft], untrained: Draft | None, order: Sequence[str
                 for column, task in zip(tasks, made, strict=True)
                 for figure in task.figures
             ]
-            reasons = dict.fromkeys(f"{result.task}: {result.reason}" for results in mine.values() for result in results if result.reason)
+            reasons = dict.fromkeys(_why(result.task, result.reason) for each in mine.values() for result in each if result.reason)
             rows.append(BesideRow(draft.label, draft.role, draft.block, tuple(cells), tuple(reasons)))
     return Beside(tuple(made), tuple(rows))
 
@@ -60,6 +60,10 @@ def _sat(draft: Draft) -> dict[Column, list[LmResult]]:
         for name, said in result.lm_eval.items():
             found.setdefault((name, said.protocol, said.documents), []).append(said)
     return found
+
+
+def _why(task: str, reason: str) -> str:
+    return reason if task in reason else f"{task}: {reason}"
 
 
 def _place(column: Column, said: LmResult, order: Sequence[str]) -> tuple:
@@ -81,7 +85,7 @@ def _before(column: Column) -> Column:
 def _task(column: Column, metrics: Mapping[str, Sequence[LmMetric]], said: LmResult, all_: Mapping[Column, object]) -> BesideTask:
     alone = sum(other[0] == column[0] for other in all_) == 1
     settings = [
-        *([plural(said.n, "document")] if said.n is not None else []),
+        *([f"{said.n:,} {'document' if said.n == 1 else 'documents'}"] if said.n is not None else []),
         *([plural(said.num_fewshot, "shot")] if said.num_fewshot else []),
         *(["chat template"] if said.chat else []),
         *([f"version {said.version}"] if said.version else []),
