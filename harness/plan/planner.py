@@ -137,7 +137,7 @@ class Planner:
             )
             graded = grade_step(self.steps[rollouts], problems, self.grader, "all", f"grade {exam.name} · {title} · samples {start}-{stop}")
             inputs_of_score |= {f"rollouts/{start}": rollouts, f"grades/{start}": self.add(graded)}
-        params = {"samples": exam.sampling.n, "max_tokens": exam.sampling.max_tokens}
+        params: dict[str, Any] = {"samples": exam.sampling.n, "max_tokens": exam.sampling.max_tokens}
         if exam.votes:
             params["votes"] = sorted(exam.votes)
         return self.add(Step("score", params, inputs_of_score, title=f"score {exam.name} · {title}", weight=0.1))
