@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from harness.grading import MATH
 from harness.grading.math_answer import first_look
-from harness.grading.worker import Item, Worker, encode
+from harness.grading.worker import Item, Worker, clock, encode
 from harness.records import Fault, Verdict
 
 CHUNK_BYTES = 32_000  # of items handed over at once, and CHUNK_ITEMS: small, so that workers share the load evenly
@@ -131,7 +131,7 @@ class GraderPool:
                 overran = verdict is None or status in (-signal.SIGPROF, -signal.SIGXCPU)
                 deaths += 1
                 if overran:
-                    found[waiting.popleft()] = Verdict("timeout", None, f"over {self.seconds:g} seconds")
+                    found[waiting.popleft()] = Verdict("timeout", None, f"over {clock(waiting[0], self.seconds):g} seconds")
                 elif deaths >= ATTEMPTS:
                     found[waiting.popleft()] = Verdict("grader_error", None, f"its worker died {deaths} times, last with status {status}")
                 deaths = 0 if overran or deaths >= ATTEMPTS else deaths

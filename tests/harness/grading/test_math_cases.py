@@ -42,9 +42,9 @@ def test_two_answers(category: str) -> None:
 
 
 def test_the_worker_says_the_same_of_a_boxed_answer() -> None:
-    cases = [case for case in PAIRS if case["answer"].count("{") == case["answer"].count("}") and "boxed" not in case["answer"]][::3]
+    cases = [case for case in PAIRS if case["answer"].count("{") == case["answer"].count("}") and "boxed" not in case["answer"]][::8]
     found = shared_pool().grade_many([(case["gold"], f"So $\\boxed{{{case['answer']}}}$.") for case in cases], any_gold=True)
-    assert len(cases) > 250
+    assert len(cases) > 120
     wanted = [case["verdict"] == "correct" for case in cases]
     assert [case for case, each, right in zip(cases, found, wanted, strict=True) if each.correct != right] == []
 
