@@ -18,6 +18,8 @@ COMMANDS = {
     "report": ("harness.commands.report", "render tables and pages from results"),
     "methods": ("harness.commands.methods", "the catalogue of methods, or one entry"),
     "show": ("harness.commands.show", "one step: its record, its inputs, a sample of its content"),
+    "grade": ("harness.commands.grade", "verdicts on completions made elsewhere"),
+    "import": ("harness.commands.import_results", "rows of results from what lm-eval, evalplus or LiveCodeBench wrote"),
     "schema": ("harness.commands.schema", "the JSON Schema of a suite, for editors"),
 }
 

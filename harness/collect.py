@@ -10,7 +10,7 @@ from harness.grading import UNGRADED
 from harness.metrics import avg_at, pass_at
 from harness.overlaps import seen
 from harness.plan import Exam, Plan, Row, percent
-from harness.results import Analysis, Answers, Audit, AvgAt, Cost, ExamScore, Meters, Overlap, Provenance, Result
+from harness.results import Analysis, Answers, Audit, AvgAt, Cost, ExamScore, LmResult, Meters, Overlap, Provenance, Result
 from harness.run import Failure
 from harness.spec import Suite
 from harness.statistics import stderr
@@ -83,6 +83,7 @@ def result(
         else Answers(),
         overrides=row.overrides or {},
         scores=scores,
+        lm_eval=beside(plan, row, store, failures),
         cost=cost(trained),
         diagnostics=diagnostics(row, store, trained),
         analysis=Analysis(**analysed.facts) if (analysed := record_of(store, row.steps.get("analysis"))) else None,
@@ -133,6 +134,26 @@ def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool, graded_by: dic
         protocol=exam.protocol_again if again else exam.protocol,
         **graded_by,
     )
+
+
+def beside(plan: Plan, row: Row, store: Store, failures: dict[str, Failure]) -> dict[str, LmResult]:
+    """What lm-eval's tasks said, by column. A tag, or a group without figures of its own, gives one for each of its tasks."""
+    found: dict[str, LmResult] = {}
+    for task, at in ((each, at) for each in plan.tasks for at in each.at):
+        address = row.steps.get(f"lm_eval/{task.cell(at)}")
+        if address is None:
+            continue
+        asked: dict[str, Any] = {name: task.params[name] for name in ("limit", "chat")} | {"at": percent(at), "protocol": task.protocol}
+        if record := record_of(store, address):
+            figures: dict[str, Any] = record.facts["figures"]
+            for name, said in figures.items():
+                column = task.cell(at) if list(figures) == [task.params["task"]] else f"{task.cell(at)}/{name}"
+                found[column] = LmResult(task=name, **said, **asked)
+        else:
+            broken = [failures[each] for each in failures if each in plan.needed([address])]
+            reason = broken[0].reason.text if broken else "the run ended before it was done"
+            found[task.cell(at)] = LmResult(task=task.params["task"], num_fewshot=task.params["num_fewshot"], reason=reason, **asked)
+    return found
 
 
 def cost(trained: Record | None) -> Cost:

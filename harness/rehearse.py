@@ -16,10 +16,11 @@ from typing import Any
 
 from harness import catalogue
 from harness.grading import MATH
+from harness.lm_eval_tasks import local_task
 from harness.records import Fault
-from harness.sampling.available import check_engine
+from harness.sampling.available import check_engine, check_lm_eval
 from harness.seeds import derive
-from harness.spec import Budget, EvalGroup, PairSpec, Report, SamplingSpec, Suite, Train
+from harness.spec import Budget, EvalGroup, LmEvalTask, PairSpec, Report, SamplingSpec, Suite, Train
 from harness.spec.model import Lora, RoleSampling
 from harness.world.shapes import PREFIX, shape_of
 
@@ -58,7 +59,7 @@ def rehearsal(suite: Suite, rows: Path | None) -> Suite:
     made up. Raises Fault for a hub model without an entry, and for a local file whose entry cannot be meant.
     """
     cuts = exam_cuts(suite)
-    evaluate = tuple(group for each in suite.evaluate for group in cut_exams(suite, each, cuts))
+    evaluate = tuple(group for each in suite.evaluate for group in (*cut_exams(suite, each, cuts), *cut_tasks(each)))
     return replace(
         suite,
         suite=f"{suite.suite} (rehearsal)",
@@ -176,6 +177,25 @@ def cut_exams(suite: Suite, group: EvalGroup, cuts: dict[SamplingSpec, SamplingS
         yield group.model_copy(update=cut)
 
 
+def cut_tasks(group: EvalGroup) -> Iterator[EvalGroup]:
+    """The group with a handful of documents of each task of lm-eval that can be had here; without one, no group."""
+    kept = [task.model_copy(update={"limit": min(task.limit or EXAMINED_ON, EXAMINED_ON)}) for task in group.tasks if not missed(task)]
+    if kept:
+        yield group.model_copy(update={"lm_eval": list(dict.fromkeys(kept))})
+
+
+def missed(task: LmEvalTask) -> str | None:
+    """Why a rehearsal leaves a task of lm-eval out; None where it does not."""
+    try:
+        check_lm_eval(True)
+    except Fault:
+        return "lm-eval is not installed as it should be"
+    found = task.include and local_task(Path(task.include), task.task)
+    if not found:
+        return "it is one of lm-eval's own, whose data are on the hub"
+    return f"its data set {found.hub} is on the hub" if found.hub else None
+
+
 def cut_metric(metric: str, most: int) -> str:
     name, at, k = metric.partition("@")
     return f"{name}@{min(int(k), most)}" if at else metric
@@ -206,7 +226,7 @@ def handful(found: catalogue.ProblemSet, rows: Path | None, trains: bool, soluti
     known = found.listed
     if "hub" in found.entry or "download" in found.entry:
         found = local(found, rows, solutions) or made_up(found, trains)
-    return replace(found, entry={**found.entry, "take": EXAMINED_ON}, listed=known)
+    return replace(found, entry={**found.entry, "take": EXAMINED_ON, "shortest": True}, listed=known)
 
 
 def local(found: catalogue.ProblemSet, rows: Path | None, solutions: bool) -> catalogue.ProblemSet | None:
@@ -244,9 +264,14 @@ def said(before: Suite, after: Suite) -> list[str]:
     }
     lines += [f"  model {model}: {'a stand-in of its family' if stand.startswith(PREFIX) else 'itself'}" for model, stand in models.items()]
     lines += [f"  problems {found.name}: {whence(found.entry)}" for found in after.sets.values()]
+    for task in dict.fromkeys(task for group in before.evaluate for task in group.tasks):
+        why = missed(task)
+        lines.append(
+            f"  lm-eval task {task.task}: {f'left out: {why}; the run itself will ask for it' if why else 'some of its documents'}"
+        )
     if after.engine != before.engine:
         lines.append(f"  engine {before.engine}: it cannot be had here, so {after.engine} writes; the run itself will ask for it")
-    return lines
+    return list(dict.fromkeys(lines))
 
 
 def both(pair: PairSpec, other: PairSpec) -> Iterable[tuple[str, str]]:

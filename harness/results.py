@@ -141,6 +141,31 @@ class ExamScore(Strict):
         )
 
 
+class LmMetric(Strict):
+    """One figure as lm-eval gives it (an accuracy is a fraction); None where it gave no finite number."""
+
+    value: float | None
+    stderr: float | None = None
+    higher_is_better: bool | None = None
+
+
+class LmResult(Strict):
+    """One task of lm-eval sat by one row. It stands beside the exams and ranks nothing."""
+
+    task: str
+    metrics: dict[str, LmMetric] = {}  # by `metric,filter`
+    n: int | None = None  # documents
+    num_fewshot: int | None = None
+    limit: int | None = None
+    chat: bool = False
+    version: str | None = None  # of the task, by its YAML
+    documents: str | None = None  # hash of what was asked: figures over other documents are another column
+    at: str = "100%"
+    protocol: str
+    warnings: list[str] = []  # of lm-eval, the first of each kind
+    reason: str | None = None  # why there are no metrics
+
+
 class Written(Strict):
     """One kind of text that a row was trained through: how much, how long in tokens, how often right by the verifier."""
 
@@ -204,6 +229,14 @@ class Cost(Strict):
     measured: dict[str, float] = {}
 
 
+class Imported(Strict):
+    """Of a row that another tool measured: which, and the files it was read from, with their hashes."""
+
+    tool: str
+    version: str | None = None
+    sha256: dict[str, str] = {}  # by file name
+
+
 class Provenance(Strict):
     """Where and from which code the row came."""
 
@@ -212,6 +245,7 @@ class Provenance(Strict):
     date: str | None = None
     device: str | None = None
     versions: dict[str, str] = {}
+    imported: tuple[Imported, ...] = ()
 
 
 class Result(Strict):
@@ -232,6 +266,7 @@ class Result(Strict):
     answers: Answers = Answers()
     overrides: dict[str, str] = {}
     scores: dict[str, ExamScore] = {}
+    lm_eval: dict[str, LmResult] = {}
     cost: Cost = Cost()
     diagnostics: dict[str, float | None] = {}
     analysis: Analysis | None = None
@@ -297,7 +332,7 @@ def read_retired(folder: Path) -> list[Result]:
 
 
 def current_files(folder: Path) -> list[Path]:
-    """The row files that the `current` list of their suite names; all of them where there is no such list."""
+    """The row files that the `current` list of their suite names, and rows measured elsewhere; all where there is no such list."""
     lists: dict[Path, set[str] | None] = {}
 
     def stands(path: Path) -> bool:
@@ -308,7 +343,7 @@ def current_files(folder: Path) -> list[Path]:
             said = _parse(home / SUITE_FILE, _as_mapping).get("current")
             lists[home] = None if said is None else set(said)
         named = lists[home]
-        return named is None or path.relative_to(home).as_posix() in named
+        return named is None or path.relative_to(home).as_posix() in named or bool(read_result(path).provenance.imported)
 
     return [path for path in row_files(folder) if stands(path)]
 

@@ -23,6 +23,7 @@ STAGES = {
     "snapshot": 1,
     "audit": 1,
     "score": 2,
+    "lm_eval": 1,
 }
 
 

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harness.records import Fault
 from harness.step import Step, address_of, digest
@@ -50,13 +50,14 @@ class Record:
     fingerprint: str | None = None
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Beside its place first, then moved: a reader sees the old bytes or the new, never half."""
+@contextlib.contextmanager
+def writing_atomically(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write into, beside its place, moved there at the end: a reader sees the old bytes or the new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
@@ -65,6 +66,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    with writing_atomically(path) as file:
+        file.write(data)
 
 
 def file_hash(path: Path) -> str:

@@ -39,6 +39,11 @@ class Draft:
     def block(self) -> str:
         return "reference" if is_reference(self.first) else self.role
 
+    @property
+    def counted(self) -> bool:
+        """There are counts per problem; of a figure that was only reported there are none."""
+        return any(score.graded for column in self.scores.values() for score in column.values())
+
     def before(self, exam: Exam) -> Draft:
         """As what a checkpoint is compared with: its exam is the one that was sat once, before any training."""
         if exam.key in self.whole or exam.sat not in self.whole:

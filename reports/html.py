@@ -91,7 +91,8 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        name: getattr(words, name) for name in ("percent", "points", "gap", "interval", "series", "short", "hours", "amount", "moment")
+        name: getattr(words, name)
+        for name in ("percent", "points", "gap", "interval", "series", "short", "hours", "amount", "moment", "measured")
     }
     environment.filters |= {
         "breakable": breakable,

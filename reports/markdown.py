@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from reports.claims import noise
 from reports.markup import as_text, code, inline, table
-from reports.nouns import Board, Deviation, Exam, Group, Row
+from reports.nouns import Beside, Board, Deviation, Exam, Group, Row
 from reports.summaries import analysis
-from reports.words import DASH, basis, gap, hours, interval, percent, plain, plural, points, series
+from reports.words import DASH, basis, gap, hours, interval, measured, percent, plain, plural, points, series
 
 
 def text(board: Board) -> str:
@@ -51,12 +51,46 @@ def _group(group: Group) -> Iterable[str]:
     yield from (*(f"- {_sat(exam)}" for exam in group.exams), "")
     yield from table(head, [_scores(row, group) for row in group.rows])
     yield ""
+    if group.beside:
+        yield from _beside(group, group.beside)
     broken = [row for row in group.rows if row.reason]
     if broken:
         yield from (*(f"- `{code(row.label)}` {inline(row.reason or '')}" for row in broken), "")
     yield from analysis(group)
     if group.retired:
         yield from ("No longer in the suite: " + ", ".join(f"`{code(row.label)}`" for row in group.retired) + ".", "")
+
+
+def _beside(group: Group, found: Beside) -> Iterable[str]:
+    yield from (
+        "### Beside: what training did elsewhere",
+        "",
+        "Tasks of lm-eval; no rank depends on them. Accuracies and matches are percent, other figures stand as lm-eval gives them; Δ is to the "
+        "untrained student, and better or worse beyond noise at 95%, each figure by itself.",
+        "",
+        *(f"- {inline(task.name)}: {inline('; lm-eval warns: '.join((task.settings, *task.warnings)))}" for task in found.tasks),
+        "",
+    )
+    ways = {True: " ▲", False: " ▼", None: ""}
+    head = ["row"]
+    for task in found.tasks:
+        for figure in task.figures:
+            said = figure.metric + (f" ({figure.filter})" if figure.filter != "none" else "") + ways[figure.higher_is_better]
+            head += [f"{task.name}: {said} ±", "Δ base"]
+    lines = []
+    for row in found.rows:
+        cells = [f"`{code(row.label)}`"]
+        for cell, figure in zip(row.cells, found.figures, strict=True):
+            error = f" ± {measured(cell.value.stderr, figure.share)}" if cell.value and cell.value.stderr is not None else ""
+            delta = "0" if cell.value and row.label == group.untrained else measured(cell.delta, figure.share, signed=True)
+            cells += [
+                f"{measured(cell.value.value, figure.share)}{error}" if cell.value else cell.note or DASH,
+                f"{delta} {cell.beyond}" if cell.beyond else delta,
+            ]
+        lines.append(cells)
+    yield from (*table(head, lines), "")
+    if failed := [row for row in found.rows if row.reasons]:
+        yield from (*(f"- `{code(row.label)}` {inline('; '.join(row.reasons))}" for row in failed), "")
 
 
 def _basis(group: Group) -> str:

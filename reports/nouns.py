@@ -294,6 +294,59 @@ class Audited:
 
 
 @dataclass(frozen=True)
+class LmFigure:
+    """One metric of a task of lm-eval, as it comes out of one of the task's filters."""
+
+    metric: str
+    filter: str
+    higher_is_better: bool | None
+    share: bool  # a fraction: shown in percent
+
+    @property
+    def key(self) -> str:
+        return f"{self.metric},{self.filter}"
+
+
+@dataclass(frozen=True)
+class BesideTask:
+    name: str
+    settings: str
+    warnings: tuple[str, ...]  # of lm-eval
+    figures: tuple[LmFigure, ...]
+
+
+@dataclass(frozen=True)
+class BesideCell:
+    """As lm-eval gives it; `delta` to the untrained student; `note` stands where there is no figure."""
+
+    value: Estimate | None
+    delta: float | None
+    beyond: str | None  # "better" | "worse" than the untrained student, beyond noise
+    note: str | None
+
+
+@dataclass(frozen=True)
+class BesideRow:
+    label: str
+    role: str
+    block: str
+    cells: tuple[BesideCell, ...]  # of all figures of all tasks, in their order
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What rows did in tasks that no rank depends on."""
+
+    tasks: tuple[BesideTask, ...]
+    rows: tuple[BesideRow, ...]
+
+    @property
+    def figures(self) -> tuple[LmFigure, ...]:
+        return tuple(figure for task in self.tasks for figure in task.figures)
+
+
+@dataclass(frozen=True)
 class Group:
     """One pair under one budget: what may be compared."""
 
@@ -317,6 +370,7 @@ class Group:
     undivided: str | None  # why nothing is sorted by difficulty, where nothing is
     under_caps: tuple[UnderCaps, ...] = ()
     audits: tuple[Audited, ...] = ()
+    beside: Beside | None = None
     pairing: str | None = None  # who learns from whom, in which mode, and what is declared to differ
 
     @property

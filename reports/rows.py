@@ -15,7 +15,7 @@ from reports.drafts import Draft, Endpoint, Seed, difference, mean, on
 from reports.estimates import Estimate, estimate
 from reports.nouns import Cell, Exam, Primary, Row
 from reports.sees import sees
-from reports.words import DASH, percent, plural, says
+from reports.words import DASH, percent, plural, says, series
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ def row(draft: Draft, field: Field, rank: tuple[int, int] | None, anchor: str) -
     )
 
 
+def made_by(result: Result) -> list[str]:
+    """Which tools measured a row that was imported."""
+    return list(dict.fromkeys(" ".join(filter(None, (each.tool, each.version))) for each in result.provenance.imported))
+
+
 def _reason(result: Result) -> str:
     return f"{result.status}: {result.reason or 'no reason given'}"
 
@@ -80,7 +85,7 @@ def _marks(draft: Draft, field: Field, cells: Sequence[Cell], found: Estimate | 
         if result.status != "done" and draft.done:
             yield f"seed {result.seed} {_reason(result)}"
     if draft.role == "reported":
-        yield "reported, not run here"
+        yield f"imported from {series(made_by(first))}" if first.provenance.imported else "reported, not run here"
     gaps = [cell.note for cell in cells if cell.note and cell.note.startswith("incomplete")]
     yield from dict.fromkeys(gaps)
     yield from dict.fromkeys(cell.machinery for cell in cells if cell.machinery)
@@ -89,7 +94,9 @@ def _marks(draft: Draft, field: Field, cells: Sequence[Cell], found: Estimate | 
         yield f"{percent(max(unfinished))}% unfinished"
     if any(score.sandbox == "none" for column in draft.scores.values() for score in column.values()):
         yield "graded without a sandbox"
-    if draft.done and found is None and not gaps:
+    if first.provenance.imported and found is None:
+        yield "scores in columns of its own"
+    elif draft.done and found is None and not gaps:
         missing = [name for name in field.primary.over if name not in {column[0] for column in draft.scores}]
         yield f"no score on {', '.join(missing)}" if missing else "other protocol" if field.endpoint else "protocols differ"
     times = {score.at for column in draft.scores.values() for score in column.values()}
@@ -105,11 +112,13 @@ def _cell(draft: Draft, exam: Exam, untrained: Draft | None) -> Cell:
     scores = draft.scores.get(exam.key)
     if not scores:
         return Cell(note=DASH)
-    if draft.role == "reported":
+    if draft.role == "reported" and not draft.counted:
         said = next(iter(scores.values()))
         value = said.avg_at.value
         return Cell(Estimate(value, said.avg_at.stderr) if value is not None else None, said.pass_at.get(str(exam.pass_k)), note="reported")
     unfinished, length = _unfinished(scores.values()), _average(score.mean_length for score in scores.values())
+    if draft.first.provenance.imported:
+        unfinished = None  # nobody counted them
     whole = [score for score in scores.values() if score.complete]
     if len(whole) < len(scores):
         graded = sum(sum(score.graded) for score in scores.values())
@@ -160,7 +169,7 @@ def _gaps(scores: Mapping[Seed, ExamScore]) -> Iterable[str]:
 
 def _gaps_of(draft: Draft) -> Iterable[str]:
     """What is missing of a row: seeds that ended before they were done, and answers."""
-    if draft.role == "reported":
+    if draft.role == "reported" and not draft.counted:
         return
     for result in draft.results:
         if result.status == "incomplete":

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.results import Result
 from reports.audits import audits
+from reports.beside import beside
 from reports.caps import under_caps
 from reports.claims import judged
 from reports.columns import endpoint, exam_columns, primary
@@ -113,6 +114,7 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         audits=audits(as_shown, exams),
         difficulties=by_difficulty,
         undivided=undivided,
+        beside=beside(as_shown, untrained, [str(name) for name in suite.get("tasks") or ()]),
         pairing=pairing((suite.get("pairs") or {}).get(pair), (suite.get("budgets") or {}).get(budget)),
     )
 

@@ -18,9 +18,9 @@ from rich.text import Text
 
 from harness.results import Result
 from reports.claims import noise
-from reports.nouns import Board, Group, Row
+from reports.nouns import Beside, BesideCell, Board, Group, LmFigure, Row
 from reports.tables import board
-from reports.words import DASH, gap, hours, percent, plural, points
+from reports.words import DASH, gap, hours, measured, percent, plural, points
 
 WIDTH = 100
 DISPENSABLE = ("H100-h", "marks", "Δ control", "95%")  # in the order in which they go where there is no room
@@ -48,6 +48,7 @@ def renderable(made: Board) -> Stack:
             _sentence(group),
             _Fitted(group),
             *_reasons(group),
+            *([_Elsewhere(group.beside, group.untrained)] if group.beside else []),
         ]
     return Stack(*parts)
 
@@ -99,6 +100,33 @@ class _Fitted:
         if marked and "marks" not in heads:
             below = ((row.label, ", ".join(_marks(row))) for row in self.group.rows)
             yield from (Text.assemble(label, "  ", (said, "dim")) for label, said in below if said)
+
+
+@dataclass(frozen=True)
+class _Elsewhere:
+    """Tasks of lm-eval in short; the page has them where they do not fit."""
+
+    beside: Beside
+    untrained: str | None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        heads = ["beside, Δ base", *(f"{task.name} {figure.metric}" for task in self.beside.tasks for figure in task.figures)]
+        rows = [[row.label, *map(self._said, row.cells, self.beside.figures)] for row in self.beside.rows]
+        needs = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+        if len(heads) > 1 and sum(need + 2 for need in needs) <= options.max_width:
+            made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True, show_edge=False)
+            for head in heads:
+                made.add_column(Text(head), justify="left" if head is heads[0] else "right", no_wrap=True)
+            for cells in rows:
+                made.add_row(*map(Text, cells))
+            yield ""
+            yield made
+
+    def _said(self, cell: BesideCell, figure: LmFigure) -> str:
+        if cell.value is None:
+            return cell.note or DASH
+        delta = "" if cell.delta is None else f" {measured(cell.delta, figure.share, signed=True):>5}"
+        return f"{measured(cell.value.value, figure.share)}{delta}" + (f" {cell.beyond}" if cell.beyond else "")
 
 
 def _key(head: str) -> str:

@@ -22,6 +22,13 @@ def points(fraction: float | None, digits: int = 1) -> str:
     return text.replace("-", MINUS) if float(text) else f"{0:.{digits}f}"
 
 
+def measured(value: float | None, share: bool, signed: bool = False) -> str:
+    """A figure of any kind: a fraction in percent, or in points where it is a difference; anything else to three digits."""
+    if share:
+        return points(value) if signed else percent(value)
+    return ("+" if signed and value and value > 0 else "") + short(value, even=bool(value)).replace("-", MINUS)
+
+
 def gap(fraction: float | None, itself: bool) -> str:
     """A difference to another row, as it stands in a table: 0 for the row that the others are compared with."""
     return "0" if itself else points(fraction)

@@ -131,6 +131,8 @@ def costs(described: dict) -> list[str]:
         lines.append(
             f"  and what {', '.join(cost['unsized'])} will cost: suites/models.yaml does not tell the size, so all sums are too small"
         )
+    if tasks := sum(step["stage"] == "lm_eval" for step in described["steps"]):
+        lines.append(f"  and {tasks} sittings of lm-eval tasks, which stand here as 0: what they read and write only lm-eval can tell")
     lines += [
         "",
         f"Estimated: a response is half of max_tokens long, a prompt {PROMPT} tokens, a filter keeps half for each verdict it asks for; hours by",

@@ -22,7 +22,7 @@ from harness.records import Fault
 from harness.rehearse import rehearsal, said
 from harness.results import SUITE_FILE, read_result, read_results, row_file, write_result
 from harness.run import carry_out, refuse_silent_edits, states, tokens_written
-from harness.sampling.available import check_engine, rank_served
+from harness.sampling.available import check_engine, check_lm_eval, rank_served
 from harness.spec import Suite, load_suite
 from harness.store import Store, must_be_writable, open_store, write_atomically
 
@@ -99,6 +99,7 @@ def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, 
     if args.processes is not None and args.processes < 1:
         raise Fault(f"--processes {args.processes}: there must be at least one.")
     check_engine(suite.engine)
+    check_lm_eval(any(group.lm_eval for group in suite.evaluate))
     made = plan(suite)
     rows = [row for row in made.rows if row.method is None or not args.only or fnmatch.fnmatch(row.label, args.only)]
     if args.only and not any(row.method for row in rows):
@@ -143,7 +144,7 @@ def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, 
         for exam in made.exams
     ]
     current = current_rows(folder, made, [id(row) for row in rows], several)
-    document = {**suite.resolved(), "rows": labels, "exams": columns, "current": current}
+    document = {**suite.resolved(), "rows": labels, "exams": columns, "tasks": [task.name for task in made.tasks], "current": current}
     write_atomically(folder / SUITE_FILE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
     return closing(site, folder, found, failures, tokens_written(made, rows, store), seconds)
 

@@ -14,12 +14,23 @@ _FRACTION = (
 _DECIMAL = re.compile(_SIGN + r"(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<power>[+-]?\d{1,4}))?")
 _RATIO = re.compile(_SIGN + _FRACTION)
 _MIXED = re.compile(_SIGN + r"(?P<whole>\d+)(?:\s*(?=\\frac)|\s+)" + _FRACTION)
+_CYCLING = re.compile(
+    _SIGN + r"(?P<whole>\d*)\.(?P<part>\d*?)(?P<cycle>\d+?)(?P=cycle){2,}\d*\s*\\[lcd]?dots"
+)  # 0.333…: three times is a cycle
+_BRACKETED = re.compile(_SIGN + r"(?P<whole>\d*)\.(?P<part>\d*)\((?P<cycle>\d+)\)")
 _RECURRING = re.compile(_SIGN + r"(?P<whole>\d*)\.(?P<part>\d*)\s*\\(?:overline|bar|dot)\s*(?:\{\s*(?P<cycle>\d+)\s*\}|(?P<cycle1>\d))")
 
 
 def number(text: str) -> Fraction | None:
     """The value of a tidied literal, None for anything else."""
-    for pattern, value in ((_DECIMAL, _decimal), (_RATIO, _ratio), (_MIXED, _mixed), (_RECURRING, _recurring)):
+    for pattern, value in (
+        (_DECIMAL, _decimal),
+        (_RATIO, _ratio),
+        (_MIXED, _mixed),
+        (_RECURRING, _recurring),
+        (_BRACKETED, _cycling),
+        (_CYCLING, _cycling),
+    ):
         found = pattern.fullmatch(text)
         if found:
             size = value(found)
@@ -45,6 +56,13 @@ def _mixed(found: re.Match[str]) -> Fraction | None:
 
 
 def _recurring(found: re.Match[str]) -> Fraction:
-    head, cycle = found["part"], found["cycle"] or found["cycle1"]
-    value = Fraction(int((found["whole"] or "0") + head)) + Fraction(int(cycle), 10 ** len(cycle) - 1)
+    return _cycle(found["whole"], found["part"], found["cycle"] or found["cycle1"])
+
+
+def _cycling(found: re.Match[str]) -> Fraction:
+    return _cycle(found["whole"], found["part"], found["cycle"])
+
+
+def _cycle(whole: str, head: str, cycle: str) -> Fraction:
+    value = Fraction(int((whole or "0") + head)) + Fraction(int(cycle), 10 ** len(cycle) - 1)
     return value / 10 ** len(head)

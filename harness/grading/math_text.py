@@ -14,7 +14,7 @@ _THIN_THOUSANDS = re.compile(rf"(?<![\d.,])(\d{{1,3}})((?:{_THIN}\d{{3}})+)(?!\d
 _COMMA_THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?!,\d)")
 _TEXT = r"\\(?:text(?:bf|it|rm|sf|tt|normal|up)?|mbox|mathrm|operatorname\*?|hbox|textnormal)"
 _TEXT_BLOCK = re.compile(_TEXT + r"\s*\{([^{}]*)\}")
-_AND = re.compile(r",?\s*(?:" + _TEXT + r"\s*\{[\s,]*(?:and|or|AND|OR)\s*\}|(?<![A-Za-z\\])(?:and|or|AND|OR)(?![A-Za-z]))\s*")
+_AND = re.compile(r",?\s*(?:" + _TEXT + r"\s*\{[\s,]*(?:and|or|AND|OR)\s*\}|(?<![A-Za-z\\])(?:and|or|AND|OR)(?![A-Za-z])|[和或与及])\s*")
 _STYLE = re.compile(  # what only changes how its argument looks
     r"\\(?:mathbf|boldsymbol|bm|pmb|mathsf|mathit|mathnormal|ensuremath|underline|(?:text|f)?color(?:box)?\s*\{[^{}]*\}|bf|it|rm)\s*(?=\{)"
 )
@@ -63,7 +63,9 @@ def tidy(text: str) -> str:
     )
     text = text.replace(r"\lbrace", r"\{").replace(r"\rbrace", r"\}").replace(r"\langle", "(").replace(r"\rangle", ")")
     text = re.sub(r"\\(leq|geq|leqslant|geqslant)(?![a-z])", lambda m: "\\" + m.group(1)[:2], text)
+    text = re.sub(r"(?<![\\A-Za-z])(pi|sqrt|sin|cos|tan|ln|log)(?![A-Za-z])", r"\\\1 ", text)  # typed without its backslash
     text = re.sub(r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}", text.replace("**", "^")).replace(r"\colon", ":")
+    text = re.sub(r"\\log\s*_\s*(?:e(?![a-z])|\{\s*e\s*\})", r"\\ln ", re.sub(r"(\.\d+)\s*\.{3,}", r"\1\\ldots", text))
     text = re.sub(r"\\lg(?![a-z])", r"\\log_{10}", re.sub(r"\\binom\s*(\d)\s*(\d)", r"\\binom{\1}{\2}", text))
     text = _THIN_THOUSANDS.sub(lambda m: m.group(1) + re.sub(r"\D", "", m.group(2)), text)
     text = re.sub(r"\{([:;=<>+-])\}", r"\1", text)

@@ -24,6 +24,7 @@ MAX_ITEMS = 200
 _BASED = re.compile(r"\(?([0-9A-Z]+)\)?\s*_\s*\{?\s*\(?(\d+)\)?\s*\}?")
 _NAME = r"(?:\\[a-zA-Z]+\s*|[A-Za-z])(?:_(?:\{[^{}]*\}|\w))?'*"
 _LABEL = re.compile(rf"(?:{_NAME}|[A-Za-z]+\s*\([A-Za-z, ]*\)|\(\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\)|\\text\s*\{{[^{{}}]*\}})")
+_CHOICE = re.compile(r"(?:\\text\w*\s*\{\s*)?\(([A-J])\)\s*(?:\}\s*|(?<=\s))([^\s)}].*)")
 _NOTHING = re.compile(
     r"(?:there (?:is|are) )?no (?:(?:such|real|integer|positive|valid|possible) )*(?:solutions?|values?)|none|(?:the )?empty set"
 )
@@ -48,7 +49,10 @@ def _text_form(text: str) -> str:
     """Letters of an answer in words: `\\text{(B)}`, `(B)` and `B` are one; a single letter keeps its case."""
     bare = re.sub(r"\\(?:text\w*|mbox|mathrm|operatorname)\s*\{([^{}]*)\}", r" \1 ", text)
     bare = " ".join(bare.split()).strip(" .()\"'")
-    return bare if len(bare) == 1 else bare.lower()
+    if len(bare) == 1:
+        return bare
+    bare = re.sub(r"^(?:the|an?) (?=[a-z]{2})", "", re.sub(r"\b([ap])\.\s?m\b", r"\1m", bare.lower()))
+    return "does not exist" if bare == "dne" else bare
 
 
 def _many(items: list[Value], kind: str = "many") -> Value:
@@ -258,6 +262,9 @@ def _same_of_kinds(a: Value, b: Value) -> bool:
     left, right = _as_equation(a), _as_equation(b)
     if left is not None and right is not None:
         return math_values.proportional(left, right)
+    named, points = _named(a), _named(b)  # (x, y) = (1, 2) and x = 1, y = 2
+    if named is not None and points is not None:
+        return named.keys() == points.keys() and all(same(value, points[name]) for name, value in named.items())
     ours, theirs = ranges(a), ranges(b)
     if ours is not None and theirs is not None:
         return same_ranges(ours, theirs)
@@ -271,6 +278,16 @@ def _same_of_kinds(a: Value, b: Value) -> bool:
         letters = math_values.tree(" ".join(text.data)) if re.fullmatch(r"[a-z]{2,4}", text.data) else None  # xy
         return isinstance(letters, sympy.Expr) and math_values.same_function(letters, function.data)
     return False
+
+
+def _named(value: Value) -> dict[str, Value] | None:
+    """The coordinates of a point by name, where it names them."""
+    if value.kind == "ordered()" and value.label.startswith("("):
+        names = value.label[1:-1].split(",")
+        return dict(zip(names, value.data, strict=True)) if len(names) == len(value.data) else None
+    if value.kind == "many" and value.data and all(item.label for item in value.data):
+        return {item.label: Value(item.kind, item.data, item.unit) for item in value.data}
+    return None
 
 
 def _as_equation(value: Value, named: bool = False) -> sympy.Expr | None:
@@ -293,7 +310,10 @@ def _rational(value: Fraction) -> sympy.Expr:
 
 
 def _readings(text: str) -> list[Value]:
-    return [read(reading) for reading in math_text.readings(math_text.tidy(text))]
+    text = math_text.tidy(text)
+    choice = _CHOICE.fullmatch(text)  # (B) 12: either names it
+    texts = [text, choice.group(1), choice.group(2)] if choice else [text]
+    return [read(reading) for each in texts for reading in math_text.readings(each)]
 
 
 @lru_cache(maxsize=4096)

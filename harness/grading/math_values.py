@@ -208,10 +208,14 @@ def symbols(*trees: Any) -> list[str]:
 
 
 def same_function(a: Any, b: Any) -> bool:
-    """Whether two trees agree at every point where both have a value, at three points or more; index-like names are also tried whole."""
+    """Whether two trees agree at every point where both have a value, at three points or more.
+
+    Index-like names are also tried whole, and a name i among others as the imaginary unit too.
+    """
     names = symbols(a, b)
-    tries = [False] + ([True] if set(names) <= _INTEGER_NAMES else [])
-    for whole in tries:
+    tries = [(names, False)] + ([(names, True)] if set(names) <= _INTEGER_NAMES else [])
+    tries += [([name for name in names if name != "i"], False)] if "i" in names else []
+    for names, whole in tries:
         agreed = 0
         for point in _points(names, whole):
             try:

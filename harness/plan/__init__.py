@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from harness.grading import GRADERS
+from harness.lm_eval_tasks import local_task
 from harness.plan.estimate import unsized
-from harness.plan.identity import source_identity
-from harness.plan.nouns import Exam, Model, Plan, Role, Row, Sitting, percent
+from harness.plan.identity import files_hash, source_identity
+from harness.plan.nouns import Exam, LmTask, Model, Plan, Role, Row, Sitting, percent
 from harness.plan.planner import Planner
 from harness.protocols import MODES
+from harness.sampling.available import LM_EVAL
 from harness.spec import EvalGroup, SamplingSpec, Suite
 from harness.step import Step, digest
 
-__all__ = ["Exam", "Plan", "Row", "percent", "plan", "summary"]
+__all__ = ["Exam", "LmTask", "Plan", "Row", "percent", "plan", "summary"]
 
 
 def second_seed(suite: Suite) -> int:
@@ -64,10 +68,30 @@ def sitting(suite: Suite, group: EvalGroup, benchmark: Any, mode: str) -> Sittin
     return Sitting(SamplingSpec(**vars(manner.sampling)), first, again, manner.prompt_limit)
 
 
+def lm_tasks_of(suite: Suite) -> tuple[LmTask, ...]:
+    """The tasks of lm-eval. One that is asked for in several ways is named with its settings."""
+    asked = [(task, tuple(group.at)) for group in suite.evaluate for task in group.tasks]
+    names = [task.task for task, _ in asked]
+    found = []
+    for task, at in asked:
+        params: dict[str, Any] = {"lm_eval": LM_EVAL, "seed": suite.seeds.exam, **task.model_dump(exclude={"include"})}
+        folder = None
+        if task.include is not None:
+            folder = Path(os.path.abspath(task.include))
+            local = local_task(folder, task.task)
+            assert local is not None  # checked on loading
+            params["files"] = files_hash(folder, local.files)
+        name = f"{task.task} ({task.settings})" if names.count(task.task) > 1 and task.settings else task.task
+        found.append(LmTask(name, params, f"{task.task}@{digest(params)[:8]}", at, str(folder) if folder else None))
+    twice = {task.name for task in found if [t.name for t in found].count(task.name) > 1}
+    return tuple(replace(task, name=f"{task.name} ({task.protocol})") if task.name in twice else task for task in found)
+
+
 def plan(suite: Suite) -> Plan:
     """All steps of a suite, shared ones once, and the rows they serve."""
     planner = Planner(suite)
     exams = tuple(replace(exam, overlap=planner.overlap(exam)) for exam in exams_of(suite))
+    tasks = lm_tasks_of(suite)
     rows: list[Row] = []
     for pair, spec in suite.pairs.items():
         student = planner.model(spec.student, spec.dtype)
@@ -84,6 +108,8 @@ def plan(suite: Suite) -> Plan:
             who = "teacher" if role == "teacher" else "student"
             sat = {exam.name: planner.exam(exam, model, spec, who, seed, f"{pair} {label}") for exam in exams}
             scores = {f"{kind}/{name}": address for name, steps in sat.items() for kind, address in steps.items()}
+            if role != "control":
+                scores |= {f"lm_eval/{task.name}": planner.lm_eval(task, model, spec, who, f"{pair} {label}") for task in tasks}
             rows.append(Row(pair, label, role, scores, again=role == "control"))
         for row in suite.rows:
             role = "control" if row.method.control or row.label in suite.report.controls else "method"
@@ -96,9 +122,15 @@ def plan(suite: Suite) -> Plan:
                             title = who if at == max(exam.at) else f"{who} at {percent(at)}"
                             asked = planner.exam(exam, student, spec, "student", suite.seeds.exam, title, steps["train"], f"at-{at:g}")
                             steps |= {f"{kind}/{exam.cell(at)}": address for kind, address in asked.items()}
+                    for task in tasks:
+                        for at in task.at:
+                            title = who if at == max(task.at) else f"{who} at {percent(at)}"
+                            steps[f"lm_eval/{task.cell(at)}"] = planner.lm_eval(
+                                task, student, spec, "student", title, steps["train"], f"at-{at:g}"
+                            )
                     rows.append(Row(pair, row.label, role, steps, row.method, seed, budget, row.overrides))
     models = [planner.model(name, spec.dtype).ref for spec in suite.pairs.values() for name in (spec.student, spec.teacher) if name]
-    return Plan(tuple(planner.steps.values()), tuple(rows), exams, unsized(models))
+    return Plan(tuple(planner.steps.values()), tuple(rows), exams, tasks, unsized(models))
 
 
 def summary(plan_: Plan) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,15 @@ SAID_ONLY = ("date", "name", "file", "download", "about", "licence", "local", "g
 
 def folder_hash(folder: Path) -> str:
     """Identity of local weights: every file's name and bytes; hidden ones (caches of downloaders) are none of it."""
-    names = sorted(p for p in folder.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    return files_hash(
+        folder, (p for p in folder.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    )
+
+
+def files_hash(folder: Path, files: Iterable[Path]) -> str:
+    """Of files of the folder: their names in it, and their bytes."""
     whole = hashlib.sha256()
-    for path in names:
+    for path in sorted(files):
         with path.open("rb") as file:
             whole.update(f"{path.relative_to(folder)}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\0".encode())
     return "files-" + whole.hexdigest()[:20]

@@ -60,6 +60,21 @@ class Exam:
 
 
 @dataclass(frozen=True)
+class LmTask:
+    """One task of lm-eval, which stands beside the exams. `params` is what decides it, whoever sits it; `protocol` is `<task>@<hash>`."""
+
+    name: str
+    params: dict[str, Any]
+    protocol: str
+    at: tuple[float, ...]
+    folder: str | None = None  # where the YAML of a task of one's own lies
+
+    def cell(self, at: float) -> str:
+        """The name of a row's figures at a fraction of its budget; the last one bears the task's name alone."""
+        return self.name if at == max(self.at) else f"{self.name}@{percent(at)}"
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the leaderboard and the steps that carry it; `steps` maps a name to an address."""
 
@@ -81,6 +96,7 @@ class Plan:
     steps: tuple[Step, ...]
     rows: tuple[Row, ...]
     exams: tuple[Exam, ...]
+    tasks: tuple[LmTask, ...] = ()
     unsized: tuple[str, ...] = ()  # models whose size is not known: their work is left out of every estimate
 
     @functools.cached_property

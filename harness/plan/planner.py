@@ -11,7 +11,7 @@ from harness.costs import TABLE
 from harness.grading import GRADERS
 from harness.plan.estimate import MEAN_LENGTH, generation, one_round, rounds
 from harness.plan.identity import folder_hash, source_identity
-from harness.plan.nouns import Exam, Model
+from harness.plan.nouns import Exam, LmTask, Model
 from harness.records import ModelRef
 from harness.rounds import Round, generate_step, grade_step, sample_ranges
 from harness.spec import Suite
@@ -170,6 +170,26 @@ class Planner:
             step = Step("audit", {"graders": list(graders)}, by, title=f"audit {exam.name} · {title}", weight=0.1)
             found["audit"] = self.add(step)
         return found
+
+    def lm_eval(
+        self,
+        task: LmTask,
+        model: Model,
+        spec: PairSpec,
+        who: str,
+        title: str,
+        trained: str | None = None,
+        checkpoint: str | None = None,
+    ) -> str:
+        """One task of lm-eval sat by one model. What it reads and writes is known to lm-eval alone, so no tokens are estimated."""
+        params = {**task.params, "model": asdict(model.ref)}
+        if params["chat"]:
+            params["mode"] = getattr(spec.modes, who)
+        if checkpoint:
+            params["checkpoint"] = checkpoint
+        inputs = {**({"weights": model.made} if model.made else {}), **({"trained": trained} if trained else {})}
+        local = {**({"weights": model.local} if model.local else {}), **({"include": task.folder} if task.folder else {})}
+        return self.add(Step("lm_eval", params, inputs, title=f"lm-eval {task.name} · {title}", weight=5.0, local=local))
 
     def train(
         self, pair: str, spec: PairSpec, row: Any, budget_name: str, seed: int, student: Model, teacher: Model | None, problems: str

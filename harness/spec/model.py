@@ -208,19 +208,51 @@ AT = {
 }
 
 
+class LmEvalTask(Section):
+    """A task, group or tag of lm-eval. `include`: a folder of YAML tasks of one's own, without which the name is one of lm-eval's own.
+
+    What is None is left to the task's own YAML. `chat`: prompts stand under the model's chat template.
+    """
+
+    task: Annotated[str, Field(min_length=1)]
+    include: str | None = None
+    num_fewshot: Annotated[int, Field(ge=0)] | None = None
+    limit: PositiveInt | None = None
+    chat: bool = False
+
+    @property
+    def settings(self) -> str:
+        """What is not as usual, in a few words; empty where all is."""
+        said = {"shots": self.num_fewshot, "limit": self.limit, "chat": self.chat or None}
+        return ", ".join(
+            "chat" if value is True else f"{value} {name}" if name == "shots" else f"{name} {value}"
+            for name, value in said.items()
+            if value is not None
+        )
+
+
 class EvalGroup(Section):
-    """Exams that share a protocol: a named one, or every sampling field. `at`: fractions of the budget at which students sit it.
+    """Exams that share a protocol, a named one or every sampling field; or tasks of lm-eval, whose own YAML says how they are sat.
+    `at`: fractions of the budget at which students sit it.
 
     `grader` of mathematics: instead of the protocol's or the exam's own. `audit`: more graders for the same answers, never the score.
     """
 
-    benchmarks: list[str | dict[str, Any]] = Field(min_length=1)
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["benchmarks"]}, {"required": ["lm_eval"]}]})
+
+    benchmarks: Annotated[list[str | dict[str, Any]], Field(min_length=1)] = []
+    lm_eval: Annotated[list[str | LmEvalTask], Field(min_length=1)] = []
     protocol: str | None = None
     sampling: SamplingSpec | None = None
     metrics: list[str] | None = None
     grader: MathGrader | None = None
     audit: list[MathGrader] = []
     at: list[Annotated[float, Field(gt=0.0, le=1.0), BeforeValidator(percent), WithJsonSchema(AT)]] = Field(default=[1.0], min_length=1)
+
+    @property
+    def tasks(self) -> tuple[LmEvalTask, ...]:
+        """Those of lm-eval, each as if written out."""
+        return tuple(LmEvalTask(task=each) if isinstance(each, str) else each for each in self.lm_eval)
 
 
 class Overlap(Section):

@@ -26,6 +26,7 @@ RUN = {
     "analyse": "harness.stages.analyse:run",
     "score": "harness.stages.score:run",
     "audit": "harness.stages.audit:run",
+    "lm_eval": "harness.stages.lm_eval:run",
 }
 
 Report = Callable[[dict[str, Any]], None]

@@ -33,7 +33,7 @@ def run(job: Job) -> dict:
     whole = without_repeats(found, source["name"])
     read = content(whole)
     check(whole, source, read)
-    chosen = taken(whole, take)
+    chosen = shortest(whole, take) if source.get("shortest") else taken(whole, take)
     problems = [each.problem for each in chosen]
     if job.params.get("golds"):
         refuse_unreadable(problems)
@@ -112,6 +112,12 @@ def refuse_unreadable(problems: list[Problem]) -> None:
             f"exam {problem.source}: the answer to {problem.id!r} cannot be graded, not even against itself: {problem.answer!r} "
             f"({verdict.verdict}{': ' + verdict.detail if verdict.detail else ''}){more}. Correct it, or leave it out, for example by `only`."
         )
+
+
+def shortest(problems: list[Loaded], take: int | str) -> list[Loaded]:
+    """`take` of them with the shortest prompts, in the source's order: of a rehearsal, whose readers spell by bytes."""
+    order = sorted(range(len(problems)), key=lambda place: (len(problems[place].problem.prompt), place))
+    return [problems[place] for place in sorted(order[: None if take == "all" else int(take)])]
 
 
 def taken(problems: list[Kind], take: int | str) -> list[Kind]:

@@ -34,10 +34,10 @@ class Judge:
             from harness.grading.code import CodeGrader
 
             self.pool = CodeGrader(processes=processes, allow_unsafe=machine.get("allow_unsafe", False))
-            self.sandbox = self.pool.rung
 
     def __enter__(self) -> Judge:
         self.pool.__enter__()
+        self.sandbox = getattr(self.pool, "rung", None)
         return self
 
     def __exit__(self, *what: object) -> None:
@@ -68,7 +68,13 @@ class Judge:
         if self.lots:
             right = problem.solution if drawn_right(rollout) else None
             return f"```python\n{right if right is not None else text}\n```"
-        return (problem.prefill or "") + text
+        return text if problem.prefill is None else begun(problem.prefill, text)
+
+
+def begun(prefill: str, text: str) -> str:
+    """An answer whose beginning was given, up to the fence that closes the block begun there: what a model adds behind it is not the answer."""
+    block, fence, _ = text.partition("\n```")
+    return prefill + block + fence
 
 
 def unfinished(problem: Problem, rollout: Rollout) -> Verdict | None:

@@ -95,11 +95,11 @@ BROKEN = [
     ("later-top", BASE + "claims: []\n", "claims", "claims", ["not yet known in this version", "Leave it out"]),
     ("later-validate", BASE + "validate: {every: 10%}\n", "validate", "validate", ["not yet known in this version"]),
     (
-        "later-lm-eval",
+        "lm-eval-among-benchmarks",
         changed(("at: [50%", "lm_eval: [ifeval], at: [50%")),
         "lm_eval",
         "evaluate[0].lm_eval",
-        ["not yet known in this version"],
+        ["a group of its own"],
     ),
     (
         "later-margins",
@@ -788,7 +788,7 @@ def test_schema_knows_rows_and_inheritance(validator):
     validator.validate({"suite": "child", "like": "base.yaml", "methods": parse(rows, "x").data})
 
 
-BY_SHAPE = ["unknown-top", "later-top", "unknown-deep", "unknown-sampling", "missing-deep", "missing-top", "wrong-engine", "text-for-number", "zero-temperature", "take-word",
+BY_SHAPE = ["unknown-top", "later-top", "lm-eval-among-benchmarks", "unknown-deep", "unknown-sampling", "missing-deep", "missing-top", "wrong-engine", "text-for-number", "zero-temperature", "take-word",
             "schedule", "at-zero", "no-methods", "no-method", "row-without-method", "row-key", "no-field", "no-part", "field-word", "field-null", "unsafe-label"]  # fmt: skip
 
 

@@ -16,7 +16,6 @@ from harness.grading.sandbox import Sandbox
 from harness.records import Fault, Verdict
 
 CHUNK = 16  # programs of one problem that one worker takes at a time: they share what the problem expects
-ATTEMPTS = 2  # at a program whose sandbox failed
 
 Job = tuple[str, str]  # packed tests, program
 
@@ -79,7 +78,6 @@ class CodeGrader:
         chunks = deque(_chunks(jobs))
         replies: queue.SimpleQueue[tuple[Job, Verdict] | BaseException] = queue.SimpleQueue()
         seats = min(processes, len(chunks))
-        # Started here: a process may be tied to the life of the thread that made it.
         self._boxes += [self._start() for _ in range(seats - len(self._boxes))]
         stop = threading.Event()
         threads = [threading.Thread(target=self._work, args=(seat, chunks, replies, stop, any_gold), daemon=True) for seat in range(seats)]
@@ -109,26 +107,15 @@ class CodeGrader:
                 for program in programs:
                     if stop.is_set():
                         return
-                    replies.put(((packed, program), self._one(seat, judge, program, any_gold)))
+                    try:
+                        verdict = judge.judge(self._boxes[seat], program)
+                    except Fault as fault:
+                        if not any_gold:
+                            raise
+                        verdict = Verdict("grader_error", program, str(fault)[:300])
+                    replies.put(((packed, program), verdict))
         except BaseException as error:  # the caller's thread raises it
             replies.put(error)
-
-    def _one(self, seat: int, judge: Judge, program: str, any_gold: bool) -> Verdict:
-        for attempt in range(ATTEMPTS):
-            try:
-                if attempt:
-                    self._boxes[seat].__exit__(None, None, None)
-                    self._boxes[seat] = self._start()
-                verdict = judge.judge(self._boxes[seat], program)
-            except OSError as error:
-                verdict = Verdict("infra_error", program, f"the sandbox failed: {error}"[:300])
-            except Fault as fault:
-                if not any_gold:
-                    raise
-                return Verdict("grader_error", program, str(fault)[:300])
-            if verdict.verdict != "infra_error":
-                break
-        return verdict
 
     def _start(self) -> Sandbox:
         return Sandbox(self._wanted, self._allow_unsafe).__enter__()

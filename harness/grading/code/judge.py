@@ -6,6 +6,7 @@ The program sees arguments or stdin and nothing else. `Judge` is made once for a
 from __future__ import annotations
 
 import json
+import math
 import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from harness.records import Verdict
 
 MAX_PROGRAM = 1_000_000  # characters
 MEMORY_MIB = 2048
+OUTPUT_BYTES = 64 << 20  # of one answer: HumanEval/130's longest has 11 MB
 EVALPLUS_SECONDS = 60.0  # of one side's inputs together: EvalPlus' own cap
 NEEDED: dict[str, dict[str, Any]] = {
     "evalplus": {
@@ -33,7 +35,10 @@ NEEDED: dict[str, dict[str, Any]] = {
 FAILED = {"error": "wrong", "unserialisable": "wrong"}  # outcome -> verdict, where the names differ
 
 # LiveCodeBench puts these names before every program: answers lean on them.
-MODULES = "string re datetime collections heapq bisect copy math random statistics itertools functools operator io sys json".split()
+MODULES = (
+    "string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics", "itertools", "functools",
+    "operator", "io", "sys", "json",
+)  # fmt: skip
 PRELUDE = (
     "".join(f"from {module} import *\n" for module in [*MODULES, "builtins", "typing"])
     + "".join(f"import {module}\n" for module in MODULES)
@@ -96,11 +101,12 @@ class Judge:
 
     def _evalplus(self, box: Sandbox, program: str) -> tuple[str, str]:
         tests = self.tests
-        for side, (arguments, expected) in self._sides(box).items():
-            seconds = min(EVALPLUS_SECONDS, sum(expected.limits)) + 1
-            outcomes = self._run(box, program, tests["entry_point"], arguments, seconds, expected.limits)
+        for side, (given, expected) in self._sides(box).items():
+            # EvalPlus ends a side after a minute; here not what is no slower than four times the canonical solution, on a loaded machine too.
+            seconds = max(min(EVALPLUS_SECONDS, sum(expected.limits)), oracle.FACTOR * sum(expected.seconds)) + 1
+            outcomes = self._run(box, program, tests["entry_point"], given, seconds, expected.limits)
             rules = EvalPlus(tests["dataset"], tests["entry_point"], tests["atol"])
-            equal = map(rules.equal, arguments, map(_value, outcomes), expected.values)
+            equal = map(rules.equal, given, map(_value, outcomes), expected.values)
             failed = _first_failure(outcomes, equal, expected.values)
             if failed:
                 return failed[0], f"{side}_input[{expected.places[failed[1]]}]: {failed[2]}"
@@ -109,7 +115,7 @@ class Judge:
     def _sides(self, box: Sandbox) -> dict[str, tuple[list[Any], oracle.Expected]]:
         """Arguments of the calls and what they should give, by side; made at the first program."""
         if self._made is None:
-            expected = oracle.expected(box, self.tests, self.packed, Limits(memory_mib=MEMORY_MIB))
+            expected = oracle.expected(box, self.tests, self.packed, limits_of(oracle.ALL_SECONDS))
             given = {side: oracle.inputs(self.tests, side) for side in oracle.SIDES}
             self._made = {side: ([given[side][place] for place in expected[side].places], expected[side]) for side in oracle.SIDES}
         return self._made
@@ -119,13 +125,15 @@ class Judge:
         name = f"Solution.{name}" if "class Solution" in program else name
         seconds = self.tests["seconds"]
         outcomes = self._run(box, preceded(PRELUDE, program), name, self.calls, (seconds + 1) * len(tests) + 5, seconds)
-        equal = (call_equal(_value(out), wanted, self.tests.get("unwrap", False)) for out, wanted in zip(outcomes, self.wanted, strict=True))
+        equal = (
+            call_equal(_value(out), wanted, self.tests.get("unwrap", False)) for out, wanted in zip(outcomes, self.wanted, strict=True)
+        )
         failed = _first_failure(outcomes, equal, self.wanted)
         return (failed[0], f"tests[{failed[1]}]: {failed[2]}") if failed else ("correct", "")
 
     def _stdio(self, box: Sandbox, program: str) -> tuple[str, str]:
         source, seconds = preceded(PRELUDE, program), self.tests["seconds"]
-        limits = Limits(cpu_seconds=seconds + 1, wall_seconds=seconds + 1, memory_mib=MEMORY_MIB)
+        limits = limits_of(seconds + 1)
         for place, test in enumerate(self.tests["tests"]):
             outcome = box.stdio(source, [test["input"]], limits, seconds)[0]
             equal = outcome.outcome == "ok" and stdio_equal(outcome.stdout, test["output"])
@@ -135,8 +143,12 @@ class Judge:
         return "correct", ""
 
     def _run(self, box: Sandbox, source: str, name: str, calls: list[Any], seconds: float, each: list[float] | float) -> list[Outcome]:
-        limits = Limits(cpu_seconds=seconds, wall_seconds=seconds, memory_mib=MEMORY_MIB)
-        return box.call(source, name, calls, limits, each) if calls else []
+        return box.call(source, name, calls, limits_of(seconds), each)
+
+
+def limits_of(seconds: float) -> Limits:
+    """Of a candidate that may take so long in all, by the clock."""
+    return Limits(cpu_seconds=math.ceil(seconds), wall_seconds=seconds, memory_mib=MEMORY_MIB, output_bytes=OUTPUT_BYTES)
 
 
 def _value(outcome: Outcome) -> Any:

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import sys
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ SIDES = ("base", "plus")
 VERSION = 1  # of the files
 MAX_BYTES = 1 << 30
 MIN_SECONDS, FACTOR = 4.0, 4.0  # EvalPlus: a call may take this long, or this many times what the canonical solution took
-CALL_SECONDS = 30.0  # of the canonical solution
+CALL_SECONDS, ALL_SECONDS = 30.0, 600.0  # of the canonical solution
 TOO_MUCH = ("timeout", "oom", "unserialisable")
+TOO_LARGE = "an answer of more than"  # how the sandbox words an error that is not the program's own
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def _made(box: Sandbox, tests: dict[str, Any], side: str, limits: Limits) -> lis
                 places.append(place)
                 values.append(outcome.value is not None or outcome.outcome != "ok" if only_not_none else outcome.value)
                 seconds.append(outcome.seconds)
-            elif outcome.outcome in TOO_MUCH:
+            elif outcome.outcome in TOO_MUCH or outcome.detail.startswith(TOO_LARGE):
                 aside[place] = f"{outcome.outcome}: {outcome.detail}"[:200]
             else:
                 raise Fault(
@@ -99,12 +101,12 @@ def _made(box: Sandbox, tests: dict[str, Any], side: str, limits: Limits) -> lis
 def _read(path: Path) -> Any:
     try:
         digest, body = path.read_bytes().split(b"\n", 1)
-        return codec.decode(body) if hashlib.sha256(body).hexdigest().encode() == digest else None
-    except (OSError, ValueError):
+        return codec.decode(zlib.decompress(body)) if hashlib.sha256(body).hexdigest().encode() == digest else None
+    except (OSError, ValueError, zlib.error):
         return None
 
 
 def _write(path: Path, kept: Any) -> None:
-    body = codec.encode(kept, MAX_BYTES)
+    body = zlib.compress(codec.encode(kept, MAX_BYTES), 1)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time and nothing else
         write_atomically(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)

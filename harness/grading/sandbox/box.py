@@ -75,7 +75,7 @@ class Sandbox:
         fault: Infra | None = None
         for _ in range(2):
             try:
-                if self._zygote is None or not self._zygote.alive():
+                if self._zygote is None or not self._zygote.usable():
                     self.close()
                     self._zygote = Zygote(self.rung)
                 return action(self._zygote)

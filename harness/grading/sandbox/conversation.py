@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import struct
 import time
 
 from harness.grading.sandbox.nouns import Infra, Limits
@@ -17,6 +18,8 @@ from harness.grading.sandbox.zygote import START_SECONDS, End, Zygote
 GRACE_SECONDS = 0.5  # for a process that has closed its channel: it is dying, or it only closed it
 BURY_SECONDS = 30.0  # for the zygote to reap it and empty its folder
 PIECE = 1 << 16
+TICK_SECONDS = 0.05  # how often a candidate's threads are counted
+CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
 
 
 class Late(Exception):
@@ -35,6 +38,10 @@ class TooMuch(Exception):
     """It printed more than it may."""
 
 
+class TooMany(Exception):
+    """It started more threads than it may."""
+
+
 class Conversation:
     """Opened by the constructor: the candidate is forked, confined and ready when it returns; Infra where that fails.
 
@@ -49,6 +56,8 @@ class Conversation:
         self.feeding = memoryview(stdin or b"")
         self.printed = bytearray()
         self.open = True  # the channel
+        self.stdin = self.stdout = -1
+        self.count_at = time.monotonic() + TICK_SECONDS
         self.ended: End | None = None
         self.files: list[int] = []
         try:
@@ -61,9 +70,9 @@ class Conversation:
             raise
 
     def _start(self, piped: bool) -> None:
-        self.channel, theirs = (each.detach() for each in socket.socketpair())
-        self.files.append(self.channel)
-        inner = [theirs]
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        inner = [theirs.detach()]
         try:
             if piped:
                 standard_input, self.stdin = os.pipe()
@@ -71,20 +80,28 @@ class Conversation:
                 self.files += [self.stdin, self.stdout]
                 inner = [standard_input, standard_output, *inner]
             else:
-                self.stdin = self.stdout = -1
                 inner = [os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_WRONLY), *inner]
-            for each in self.files:
-                os.set_blocking(each, False)
             self.zygote.spawn(self.limits, inner)
+            self.pid = self._ready(ours)
         finally:
             for each in inner:
                 os.close(each)
-        try:
-            ready = self.receive(time.monotonic() + START_SECONDS)
-        except (Late, Gone, OutOfTurn):
-            raise Infra("a candidate's process did not start") from None
-        if ready != b"ready":
-            raise Infra(f"a candidate's process could not be confined: {bytes(ready).decode(errors='replace')}")
+            self.channel = ours.detach()
+            self.files.append(self.channel)
+        for each in self.files:
+            os.set_blocking(each, False)
+
+    def _ready(self, channel: socket.socket) -> int:
+        """Wait for the candidate's first word, which its own code has not yet had a chance to forge; its process number as we see it."""
+        ready = _readable([channel.fileno(), self.zygote.control.fileno()], START_SECONDS)
+        if channel.fileno() not in ready:
+            if ready:
+                self.ended = self.zygote.end(BURY_SECONDS)
+            raise Infra("a candidate's process did not start")
+        word, credentials, _, _ = channel.recvmsg(4096, socket.CMSG_SPACE(CREDENTIALS.size))
+        if word[4:] != b"ready":
+            raise Infra(f"a candidate's process could not be confined: {word[4:].decode(errors='replace')}")
+        return CREDENTIALS.unpack(credentials[0][2])[0]
 
     def send(self, payload: bytes) -> None:
         """Queue a frame; it travels while we wait for the answer. Raises OutOfTurn if something came that was not asked for."""
@@ -122,13 +139,8 @@ class Conversation:
 
     def stop(self, gracious: bool = False) -> End:
         """End the process, if it has not ended; `gracious`: it may be ending by itself."""
-        if self.ended is None and gracious:
-            poll = select.poll()
-            poll.register(self.zygote.control, select.POLLIN)
-            poll.poll(GRACE_SECONDS * 1000)
         if self.ended is None:
-            ready = select.select([self.zygote.control], [], [], 0)[0]
-            if not ready:
+            if not _readable([self.zygote.control.fileno()], GRACE_SECONDS if gracious else 0):
                 self.zygote.kill()
             self.ended = self.zygote.end(BURY_SECONDS)
         return self.ended
@@ -159,7 +171,12 @@ class Conversation:
         left = deadline - time.monotonic()
         if left <= 0:
             raise Late
-        for descriptor, event in poll.poll(left * 1000 + 1):
+        events = poll.poll(min(left, TICK_SECONDS) * 1000 + 1)
+        if time.monotonic() >= self.count_at:
+            self.count_at = time.monotonic() + TICK_SECONDS
+            if self._threads() > self.limits.processes:
+                raise TooMany
+        for descriptor, event in events:
             if descriptor == control:
                 self.ended = self.zygote.end(BURY_SECONDS)
             elif descriptor == self.stdout:
@@ -175,6 +192,12 @@ class Conversation:
         if self.ended is not None and self.open:
             self._read_channel()
             self.open = False
+
+    def _threads(self) -> int:
+        try:
+            return os.stat(f"/proc/{self.pid}/task").st_nlink - 2
+        except OSError:
+            return 0
 
     def _write_channel(self) -> None:
         try:
@@ -230,3 +253,11 @@ class Conversation:
         os.close(descriptor)
         self.files.remove(descriptor)
         setattr(self, name, -1)
+
+
+def _readable(descriptors: list[int], seconds: float) -> list[int]:
+    """Those that can be read, or are closed, within so many seconds."""
+    poll = select.poll()
+    for each in descriptors:
+        poll.register(each, select.POLLIN)
+    return [descriptor for descriptor, _ in poll.poll(seconds * 1000)]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from harness.grading.sandbox.conversation import Conversation, Gone, Late, OutOfTurn, TooMuch
+from harness.grading.sandbox.conversation import Conversation, Gone, Late, OutOfTurn, TooMany, TooMuch
 from harness.grading.sandbox.inside.codec import decode, encode
 from harness.grading.sandbox.nouns import Infra, Limits, Outcome
 from harness.grading.sandbox.oom import kernel_kills
@@ -52,6 +52,8 @@ def _ask(talk: Conversation, request: list[Any], deadline: float, kills: int) ->
         kind, content = "timeout", f"no answer in {deadline - start:.3g} s"
     except OutOfTurn as fault:
         kind, content = "crash", str(fault)
+    except TooMany:
+        kind, content = "crash", f"it started more than {talk.limits.processes} threads"
     except Gone:
         kind, content = _cause(talk.stop(gracious=True), talk.limits, kills)
     seconds = time.monotonic() - start
@@ -87,6 +89,8 @@ def run_program(zygote: Zygote, source: str, text: str, limits: Limits, seconds:
             outcome, detail = "error", f"it printed more than {limits.output_bytes} bytes"
         except OutOfTurn as fault:
             outcome, detail = "crash", str(fault)
+        except TooMany:
+            outcome, detail = "crash", f"it started more than {limits.processes} threads"
         spent = time.monotonic() - start
         return Outcome(outcome, stdout=bytes(talk.printed).decode("utf-8", "replace"), detail=_clean(detail), seconds=spent)
     finally:

@@ -26,7 +26,7 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "ftruncate": (77, 46), "fsync": (74, 82), "fdatasync": (75, 83), "umask": (95, 166),
     # memory and threads
     "mmap": (9, 222), "munmap": (11, 215), "mprotect": (10, 226), "mremap": (25, 216), "madvise": (28, 233), "brk": (12, 214),
-    "msync": (26, 227), "mincore": (27, 232), "futex": (202, 98), "futex_waitv": (449, 449), "set_robust_list": (273, 99),
+    "msync": (26, 227), "futex": (202, 98), "futex_waitv": (449, 449), "set_robust_list": (273, 99),
     "get_robust_list": (274, 100), "set_tid_address": (218, 96), "rseq": (334, 293), "membarrier": (324, 283), "exit": (60, 93),
     "exit_group": (231, 94), "arch_prctl": (158, None), "restart_syscall": (219, 128), "wait4": (61, 260), "waitid": (247, 95),
     # who am I

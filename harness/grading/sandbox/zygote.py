@@ -26,7 +26,7 @@ JAIL_WORK = "/box"  # the working folder where the jail has a file system of its
 
 @dataclass(frozen=True)
 class End:
-    """How a candidate's process ended. `status` as of wait(2); `excess`: the limit for which the zygote killed it; `killed`: we asked."""
+    """How a candidate's process ended. `status` as of wait(2); `excess`: why the zygote killed it, if it did; `killed`: we asked."""
 
     status: int
     cpu: float
@@ -44,9 +44,10 @@ class Zygote:
         self.folder = tempfile.mkdtemp(prefix="harness-box-") if rung in ("landlock", "none") else None
         self.control, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process: subprocess.Popen[bytes] | None = None
+        self.clean = True  # its working folder is empty
         try:
             with inner:
-                work = os.path.join(os.path.realpath(self.folder), "work") if self.folder else JAIL_WORK
+                work = os.path.realpath(self.folder) if self.folder else JAIL_WORK
                 seen = view(work)
                 command = seen.arguments(inner.fileno())
                 if rung == "bubblewrap":
@@ -63,8 +64,8 @@ class Zygote:
             said = self.close()
             raise Infra(f"{fault}{': ' if said else ''}{said}") from None
 
-    def alive(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+    def usable(self) -> bool:
+        return self.clean and self.process is not None and self.process.poll() is None
 
     def spawn(self, limits: Limits, descriptors: list[int]) -> None:
         """A new candidate with (standard input, standard output, channel)."""
@@ -83,6 +84,7 @@ class Zygote:
         answer = self.letter(seconds)
         if "fault" in answer:
             raise Infra(answer["fault"])
+        self.clean = answer["clean"]
         return End(**answer)
 
     def letter(self, seconds: float) -> dict[str, Any]:
@@ -121,7 +123,7 @@ class Zygote:
 
 
 def _whole(limits: Limits) -> dict[str, int]:
-    return {name: getattr(limits, name) for name in ("cpu_seconds", "memory_mib", "file_mib", "processes")}
+    return {name: getattr(limits, name) for name in ("cpu_seconds", "memory_mib", "file_mib")}
 
 
 def _config(rung: str, seen: View, work: str) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def _bubblewrap(seen: View) -> list[str]:
         raise Infra("there is no program `bwrap`")
     words = [binary, "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     words += ["--disable-userns"] if _knows(binary, "--disable-userns") else []
-    words += ["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--hostname", "box", "--proc", "/proc"]
+    words += ["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--hostname", "box"]
     for path in seen.read:
         words += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind", path, path]
     for path in DEVICES:

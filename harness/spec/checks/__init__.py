@@ -11,6 +11,7 @@ from harness.document import Document
 from harness.spec.checks.budgets import budgets
 from harness.spec.checks.data import data, overlap, problem_set, problems, with_found_files
 from harness.spec.checks.exams import exams, report, report_of_rows
+from harness.spec.checks.lm_eval import lm_eval
 from harness.spec.checks.names import names, seeds
 from harness.spec.checks.pairs import located, pairs
 from harness.spec.checks.training import batches, estimators, hidden_overrides, limits, optim, rows, sampling
@@ -40,6 +41,7 @@ def check(suite: Suite, document: Document, faults: Faults) -> None:
         batches,
         budgets,
         exams,
+        lm_eval,
         report,
     ):
         faults += each(suite, document)

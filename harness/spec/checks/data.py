@@ -27,18 +27,19 @@ def problem_set(source: str | dict[str, Any], folder: str | os.PathLike[str]) ->
 
 
 def with_found_files(document: Document) -> Document:
-    """The document with the files of written-out sources as they are found: beside the suite that names them, or from here."""
+    """The document with the files of written-out sources, and folders of tasks, as they are found: beside the suite that names them, or from here."""
     sources: list[tuple[str | int, ...]] = [("train", "problems", "set")]
     groups = document.data.get("evaluate")
     for index, group in enumerate(groups if isinstance(groups, list) else []):
-        benchmarks = group.get("benchmarks") if isinstance(group, dict) else None
-        sources += [("evaluate", index, "benchmarks", number) for number in range(len(benchmarks) if isinstance(benchmarks, list) else 0)]
+        for key in ("benchmarks", "lm_eval"):
+            entries = group.get(key) if isinstance(group, dict) else None
+            sources += [("evaluate", index, key, number) for number in range(len(entries) if isinstance(entries, list) else 0)]
     data = copy.deepcopy(document.data)
     for path in sources:
-        source = inside(data, path)
-        if isinstance(source, dict) and isinstance(source.get("file"), str):
-            found = catalogue.find_path(source["file"], os.path.dirname(document.value_place((*path, "file")).file))
-            source["file"] = source["file"] if found is None else str(found)
+        source, key = inside(data, path), "include" if "lm_eval" in path else "file"
+        if isinstance(source, dict) and isinstance(source.get(key), str):
+            found = catalogue.find_path(source[key], os.path.dirname(document.value_place((*path, key)).file))
+            source[key] = source[key] if found is None else str(found)
     return replace(document, data=data)
 
 

@@ -24,8 +24,10 @@ def exams(suite: Suite, document: Document) -> Lines:
     sat: dict[tuple[str, str, str], tuple[str | int, ...]] = {}
     for index, group in enumerate(suite.evaluate):
         place = ("evaluate", index)
-        yield from how_sat(document, place, group)
         yield from repeated(document, (*place, "at"), group.at, "once is enough")
+        if group.lm_eval or not group.benchmarks:
+            continue  # these are looked at in checks/lm_eval.py
+        yield from how_sat(document, place, group)
         if group.protocol is not None and group.protocol not in catalogue.names("protocols"):
             continue
         for number, benchmark in enumerate(group.benchmarks):

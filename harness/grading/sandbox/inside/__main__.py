@@ -23,9 +23,10 @@ import candidate
 import confine
 import jail
 
-TICK_MS = 50  # how often a running candidate's threads and files are counted
+TICK_MS = 50  # how often a running candidate's files are counted
 MOST_ENTRIES = 1000
 UNCONFINED = 78  # exit status of a candidate that could not give up its rights; it has run nothing
+LOST = 79  # exit status of one that broke what it runs in
 
 
 def main() -> None:
@@ -59,6 +60,7 @@ class Zygote:
         self.control, self.ruleset, self.program = control, ruleset, program
         self.work: str = config["work"]
         self.group: bool = config["group"]
+        self.null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self.wake, wakened = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wakened, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -83,8 +85,7 @@ class Zygote:
             if pid is None:
                 continue
             end, open_ = self.watch(pid, limits)
-            if open_:
-                self.control.send(json.dumps(end).encode())
+            open_ = open_ and self.tell(end)
         with contextlib.suppress(OSError):
             wipe(os.fsencode(self.work))
             os.chdir("/")
@@ -94,8 +95,16 @@ class Zygote:
         try:
             return os.fork()
         except OSError as fault:
-            self.control.send(json.dumps({"fault": f"fork: {fault.strerror}"}).encode())
+            self.tell({"fault": f"fork: {fault.strerror}"})
             return None
+
+    def tell(self, letter: dict[str, Any]) -> bool:
+        """Whether there is still somebody to tell."""
+        try:
+            self.control.send(json.dumps(letter).encode())
+        except OSError:
+            return False
+        return True
 
     def become(self, limits: dict[str, int], descriptors: list[int]) -> None:
         """In the forked child: give up every right, then run the candidate. Never returns."""
@@ -109,7 +118,7 @@ class Zygote:
             confine.limit(limits)
             if self.ruleset is not None:
                 confine.landlock(self.ruleset)
-            for descriptor, place in zip(descriptors, (0, 1, candidate.CHANNEL), strict=True):
+            for descriptor, place in zip([self.null, *descriptors], (2, 0, 1, candidate.CHANNEL), strict=True):
                 os.dup2(descriptor, place, inheritable=False)
             os.closerange(candidate.CHANNEL + 1, 256)
             if self.program:
@@ -119,8 +128,10 @@ class Zygote:
             with contextlib.suppress(OSError):
                 candidate.write_frame(f"fault: {fault}".encode())
             os._exit(UNCONFINED)
-        del self.control, self.poll
-        candidate.serve()
+        try:
+            candidate.serve()
+        finally:  # whatever a candidate has made of our functions, the zygote's loop is not to run twice
+            os._exit(LOST)
 
     def watch(self, pid: int, limits: dict[str, int]) -> tuple[dict[str, Any], bool]:
         """Until the candidate has ended: how it did, and whether the control socket is still open."""
@@ -138,7 +149,7 @@ class Zygote:
                 if not open_:
                     self.poll.unregister(self.control)
                 self.kill(pid)
-            elif not asked and (excess := excess or self.excess(pid, limits)):
+            elif not asked and (excess := excess or self.excess(limits)):
                 self.kill(pid)
         self.kill_group(pid)
         try:
@@ -158,10 +169,8 @@ class Zygote:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
 
-    def excess(self, pid: int, limits: dict[str, int]) -> str | None:
+    def excess(self, limits: dict[str, int]) -> str | None:
         with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{pid}/task").st_nlink - 2 > limits["processes"]:
-                return f"more than {limits['processes']} threads"
             entries, size = usage_of(os.fsencode(self.work))
             if entries > MOST_ENTRIES or size > limits["file_mib"] << 20:
                 return f"more than {limits['file_mib']} MiB or {MOST_ENTRIES} files in its folder"

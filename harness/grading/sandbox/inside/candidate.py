@@ -108,6 +108,10 @@ def _send(nonce: str, reply: tuple[str, Any], most_bytes: int) -> None:
             payload = encode((nonce, "unserialisable", str(fault)[:300]), 10_000)
         except TooLarge as fault:
             payload = encode((nonce, "error", f"an answer of more than {most_bytes} bytes ({fault})"), 10_000)
+        except MemoryError:
+            payload = encode((nonce, "oom", "MemoryError"), 10_000)
+        except Exception as fault:  # it changed while it was written, or lies about what it is
+            payload = encode((nonce, "unserialisable", type(fault).__name__), 10_000)
         write_frame(payload)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)

@@ -133,7 +133,8 @@ def _untagged(value: Any, depth: int) -> Any:
     if tag == "i":
         return int(content, 16)
     if tag == "c":
-        return complex(*map(float, content))
+        real, imaginary = map(float, content)
+        return complex(real, imaginary)
     if tag in ("b", "y"):
         return (bytes if tag == "b" else bytearray)(base64.b64decode(content, validate=True))
     if tag == "D":

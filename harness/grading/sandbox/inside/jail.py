@@ -56,8 +56,6 @@ def _mounts(read: list[str], devices: list[str], work: str, tmpfs_mib: int) -> N
         _mount(path, place, None, MS_BIND | MS_REC)
         kept = os.statvfs(place).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)  # a jail may not loosen what it found
         _mount("none", place, None, MS_REMOUNT | MS_BIND | kept | (0 if path in devices else MS_RDONLY | MS_NOSUID))
-    os.makedirs(ROOT + "/proc")
-    _mount("proc", ROOT + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     os.makedirs(ROOT + work)
     _mount("tmpfs", ROOT + work, "tmpfs", MS_NOSUID | MS_NODEV, f"size={tmpfs_mib}m,mode=700")
     _mount("none", ROOT, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
