@@ -148,6 +148,8 @@ def data_sets(hub, home, spy) -> dict[str, dict]:
     first = hub.add("datasets", "someone/problems", {"README.md": card, "data/train.jsonl": lines(FIRST)})
     second = hub.add("datasets", "someone/problems", {"README.md": card, "data/train.jsonl": lines(SECOND)})
     scripted = hub.add("datasets", "someone/scripted", {"scripted.py": spy[0], "train.jsonl": lines(FIRST)})
+    parts = {f"ALL/train-{number}-of-2.jsonl": lines([row]) for number, row in enumerate(FIRST, 1)}
+    parted = hub.add("datasets", "someone/parted", {"scripted.py": spy[0], "train.jsonl": lines(SECOND), **parts})
     broken = hub.add("datasets", "someone/broken", {"train.jsonl": lines(FIRST) + b'{"key": \n'})
     wanted = {
         "first": ("someone/problems", first, "train"),
@@ -157,13 +159,17 @@ def data_sets(hub, home, spy) -> dict[str, dict]:
         "a reader": ("json", first, "train"),
         "script": ("someone/scripted", scripted, "train"),
         "broken": ("someone/broken", broken, "train"),
+        "files": ("someone/parted", parted, "files: [ALL/train-*.jsonl]"),
+        "no files": ("someone/parted", parted, "files: [ALL/test-*.jsonl]"),
+        "no file": ("someone/parted", parted, "files: [test.jsonl]"),
         "second, offline": ("someone/problems", second, "train"),
     }
     suites = []
     for number, (name, revision, split) in enumerate(wanted.values()):
         suites.append(home / f"{number}" / "suite.yaml")
         suites[-1].parent.mkdir()
-        suites[-1].write_text(SUITE.format(id=name, revision=revision, split=split, nowhere=NOWHERE))
+        text = SUITE.replace("split: {split}", split) if split.startswith("files") else SUITE
+        suites[-1].write_text(text.format(id=name, revision=revision, split=split, nowhere=NOWHERE))
     paths = [str(suite) for suite in suites]
     answers = [*ask(hub, home, "problems", paths[:-1]), *ask(hub, home, "problems", paths[-1:], HF_HUB_OFFLINE="1")]
     return {name: {**answer, "place": f"{wanted[name][0]}@{wanted[name][1]}"} for name, answer in zip(wanted, answers, strict=True)}
@@ -171,6 +177,13 @@ def data_sets(hub, home, spy) -> dict[str, dict]:
 
 def test_problems_come_from_the_hub_at_their_revision(data_sets):
     assert data_sets["first"]["problems"] == [[r["key"], r["question"], r["target"], "problems", "math"] for r in FIRST]
+
+
+def test_files_of_a_data_set_are_read_by_name_and_no_script_with_them(data_sets, spy):
+    assert data_sets["files"]["problems"] == [[r["key"], r["question"], r["target"], "parted", "math"] for r in FIRST]
+    assert "has no file 'ALL/test-*.jsonl'. It has: " in data_sets["no files"]["fault"]
+    assert f"data set {data_sets['no file']['place']} cannot be loaded: " in data_sets["no file"]["fault"]
+    assert not spy[1].exists()
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,21 @@ def test_a_papers_suite_is_pinned_where_it_is_spelled(hub, house):
     assert "Qwen/Qwen3-1.7B@unpinned" in refused.stderr and "aime" not in refused.stderr
 
 
+def test_a_set_with_options_is_pinned_where_the_catalogue_has_it(hub, house):
+    names = ("BAAI/TACO", "livecodebench/code_generation_lite")
+    commits = [hub.add("datasets", name, {"README.md": b"x"}) for name in names]
+    for name in ("Qwen/Qwen3-1.7B", *MODELS):
+        hub.add("models", name, {"config.json": b"{}"})
+    before = texts(house)["problems.yaml"]
+    locked = call(house, hub.url, "lock", "suites/trd_opd_code.yaml")
+    assert locked.returncode == 0, locked.stderr
+    found = texts(house)["problems.yaml"].decode()
+    for name, commit in zip(names, commits, strict=True):
+        assert f"hub: {{id: {name}, revision: {commit}" in found
+        found = found.replace(commit, "unpinned")
+    assert found.encode() == before
+
+
 def test_every_place_of_a_chain_is_written_and_nothing_else(hub, house):
     tiny, big = (hub.add("models", name, {"config.json": b"{}"}) for name in ("someone/tiny", "someone/big"))
     data, exam, aime = (hub.add("datasets", name, {"x": b""}) for name in ("someone/problems", "someone/exam", "HuggingFaceH4/aime_2024"))

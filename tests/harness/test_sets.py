@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from harness import catalogue
+from harness.collect import older
 from harness.grading import MATH
 from harness.grading.tests import unpack
 from harness.plan import plan
@@ -458,3 +459,12 @@ def test_a_rehearsal_takes_published_rows_where_they_lie():
     real("humaneval_plus")
     after = rehearsal(load_suite(ROOT / "suites" / "trd_opd_code.yaml"), ROWS)
     assert all(Path(each.entry["file"]).parent == ROWS.resolve() and each.entry["take"] == 3 for each in after.sets.values())
+
+
+# --- age --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_exam_is_older_than_a_model_by_the_month(suite):
+    exams = plan(suite(trd("aime24", "beyondaime", "aime26", lcb(release="v6", window=["2025-05", "2025-06"])))).exams
+    assert [older(exam, "Qwen/Qwen3-1.7B@unpinned") for exam in exams] == [True, False, False, False]  # released 2025-04
+    assert [older(exam, "tiny-world/student") for exam in exams] == [False] * 4

@@ -10,7 +10,7 @@ import jinja2
 import pytest
 
 import reports
-from harness.results import read_results, write_result
+from harness.results import Overlap, read_results, write_result
 from reports import html, markdown, spreadsheet, terminal, wrapping
 from reports.tables import board
 
@@ -389,3 +389,24 @@ def test_every_diagnostic_has_a_plain_name(quickstart):
         "reverse KL",
     ]  # fmt: skip
     assert line(table, "trd")[1:] == ["12", "40.0%", "3", "2", "1.0%", "1.5", "0.00400", "0.00300", "0.250", "0.125"]
+
+
+def test_a_column_says_what_was_seen_of_its_questions(quickstart):
+    marks = {
+        "chain-held-out": {"older_than_model": True, "overlap": Overlap(exact=2, near=1, declared=True)},
+        "chain-hard": {"overlap": Overlap(exact=0, near=0)},
+    }
+    rows = [
+        row.model_copy(update={"scores": {name: score.model_copy(update=marks[name]) for name, score in row.scores.items()}})
+        for row in quickstart
+    ]
+    seen = Page(html.page(board(rows)))
+    heads = {cell.split("128")[0].split("64")[0]: cell for cell in seen.tables[1][0] if "problems ×" in cell}
+    assert all(word in heads["chain-held-out"] for word in ("older than the model", "2 trained on", "1 nearly trained on"))
+    assert not re.search("older|trained on", heads["chain-hard"])
+    meanings = [attributes.get("title", "") for _, attributes in seen.elements]
+    assert any("the suite declares it" in meaning for meaning in meanings)
+    plain = Page(html.page(board(quickstart))).tables[1][0]
+    assert not any(re.search("older than the model|trained on", cell) for cell in plain if "problems ×" in cell)
+    head = next(text for text in markdown.text(board(rows)).splitlines() if "chain-held-out" in text and text.startswith("|"))
+    assert "chain-held-out (older than the model; 2 trained on; 1 nearly trained on)" in head
