@@ -70,7 +70,7 @@ def test_wrong_words_are_one_message_and_exit_2(words, says: str, command) -> No
 
 def test_plan_as_json(tmp_path, command) -> None:
     said = json.loads(command("plan", "suites/smoke.yaml", "--store", tmp_path, "--json").stdout)
-    assert set(said) == {"steps", "rows", "alone", "shared", "tokens", "cost"}
+    assert set(said) == {"steps", "rows", "alone", "shared", "tokens", "cost", "overlap"}
     assert said["shared"] == len(said["steps"]) < said["alone"]
     for step in said["steps"]:
         assert {"key", "stage", "state", "why", "rows"} <= set(step)
