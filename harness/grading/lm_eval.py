@@ -8,6 +8,7 @@ lm-eval's tasks do to grade is lm-eval's: it runs in our worker process, and a t
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import json
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.document import did_you_mean
 from harness.records import Fault
 
 BATCH = 16  # sequences; where there is a GPU, lm-eval looks for what fits
@@ -62,11 +64,13 @@ def sit(asked: Asked, model: Any, tokenizer: Any, tell: Callable[[int], None]) -
             around.enter_context(contextlib.chdir(asked.folder))
             around.enter_context(rows_read_anew())
         theirs: Any = importlib.import_module("lm_eval")  # not by name: decorators hide what its functions take
-        from lm_eval.tasks import TaskManager
-
+        manager = tasks_of(asked.folder)
+        if asked.task not in manager.task_index:
+            hint = did_you_mean(asked.task, manager.task_index)
+            hint = hint if asked.folder else hint.partition(" Known:")[0] + " `lm-eval ls tasks` lists all."
+            raise Fault(f"lm-eval task {asked.task}: there is none of that name.{hint}")
         seed_all(asked.seed)
-        folder = str(asked.folder) if asked.folder else None
-        loaded = TaskManager(include_path=folder, include_defaults=folder is None).load([asked.task])
+        loaded = manager.load([asked.task])
         for name, task in loaded["tasks"].items():
             prepare(name, task, asked)
         documents = {name: documents_hash(task, asked.limit) for name, task in loaded["tasks"].items()}
@@ -84,6 +88,21 @@ def sit(asked: Asked, model: Any, tokenizer: Any, tell: Callable[[int], None]) -
         (config.get("metadata") or {}).pop("config_source", None)  # a path of this machine
     found = figures(asked.task, results, documents)
     return {name: {**each, "warnings": warned.said} for name, each in found.items()}, {**results, "documents": documents}
+
+
+def tasks_of(folder: Path | None) -> Any:
+    """The tasks of a folder, read anew; or lm-eval's own."""
+    from lm_eval.tasks import TaskManager
+
+    return own_tasks() if folder is None else TaskManager(include_path=str(folder), include_defaults=False)
+
+
+@functools.cache
+def own_tasks() -> Any:
+    """Some ten thousand YAML files, which take ten seconds or more to read: once a process."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager()
 
 
 def prepare(name: str, task: Any, asked: Asked) -> None:
@@ -279,9 +298,10 @@ def explained(asked: Asked) -> Iterator[None]:
         yield
     except (*lacks, jinja2.TemplateError, DatasetGenerationError, DatasetsError) as fault:
         said = " ".join(str(fault).split()) or "no message"
-        remedy = (
-            f"Correct its YAML or its data in {asked.folder}."
-            if asked.folder
-            else "Look at the name; if its data set is on the hub, run where the hub can be reached."
-        )
+        if isinstance(fault, ModuleNotFoundError) and fault.name:
+            remedy = f"Install what the task needs (`pip install {fault.name.partition('.')[0]}`, or lm-eval's extra for it)."
+        elif asked.folder:
+            remedy = f"Correct its YAML or its data in {asked.folder}."
+        else:
+            remedy = "Its data set is on the hub: run where that can be reached."
         raise Fault(f"lm-eval task {asked.task}: {type(fault).__name__}: {said[:300].rstrip('. ')}. {remedy}") from fault

@@ -384,6 +384,18 @@ def test_a_task_that_cannot_be_sat_says_why(tasks, model, small_words, change, w
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_package_that_a_task_needs_is_named(tasks, model, small_words) -> None:
+    (tasks / "score.py").write_text("import no_such_package_anywhere\n")
+    (tasks / "bad.yaml").write_text(yaml.safe_dump(CHOICE | {"task": "bad"}) + "process_docs: !function score.docs\n")
+    with pytest.raises(Fault, match=r"lm-eval task bad: .*Install what the task needs \(`pip install no_such_package_anywhere`"):
+        sit(Asked("bad", tasks), model, small_words, lambda _: None)
+
+
+def test_a_name_that_is_no_task_is_said_before_anything_is_read(tasks, model, small_words) -> None:
+    with pytest.raises(Fault, match=r"lm-eval task sums_writen: there is none of that name\. Did you mean 'sums_written'"):
+        sit(Asked("sums_writen", tasks), model, small_words, lambda _: None)
+
+
 def test_what_lm_eval_warns_of_is_kept(tasks, model, small_words) -> None:
     (tasks / "sums_chosen.yaml").write_text(yaml.safe_dump(CHOICE | {"doc_to_target": "no_such_column"}))
     warnings = sit(Asked("sums_chosen", tasks), model, small_words, lambda _: None)[0]["sums_chosen"]["warnings"]
