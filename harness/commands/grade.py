@@ -94,9 +94,7 @@ def same_tests(journal: Journal, tests: Tests) -> None:
         try:
             now = tests.source(benchmark).md5
         except Unusable as fault:
-            raise Fault(
-                f"{journal.path}: {len(journal.tests)} benchmarks were graded before, but {fault}. Or remove the journal."
-            ) from None
+            raise Fault(f"{journal.path}: programs were graded before, but {fault}. Or remove the journal, and all begins anew.") from None
         if now != md5:
             journal.start_anew(f"another content of the tests of {benchmark} than before")
             return

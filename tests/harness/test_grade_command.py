@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -14,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.commands.grade import key_of
+from harness.completions.journal import Journal
+from harness.records import Verdict
 
 ROOT = Path(__file__).parent.parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -318,6 +322,7 @@ def test_tests_that_cannot_be_used_are_the_rows_fault(tmp_path, command) -> None
     broken = {
         "base_input": code({**ABS, "base_input": "[]"}, "x"),
         "its own canonical solution": code({**ABS, "canonical_solution": "    raise ValueError\n"}, fenced("def largest(numbers): pass")),
+        "none of that task of MBPP": code({**ABS, "task_id": "Mbpp/2", "base_input": [[1, 2]]}, fenced("def largest(numbers): pass")),
         "private_test_cases": code({**STDIO, "private_test_cases": "!!"}, "x"),
         "no test in either": code({"public_test_cases": []}, "x"),
         "func_name": code({**CALL, "metadata": {"func_name": "import os"}}, "x"),
@@ -348,6 +353,22 @@ def test_the_tests_of_a_benchmark_lie_in_a_file(tmp_path, command, monkeypatch) 
     assert rows_in(tmp_path / "made.graded.jsonl")[0]["correct"] and "1 row" not in command("grade", made).stderr
     write(file, b"no problem")
     assert f"{file}:1: no problem" in command("grade", made).stderr
+
+
+def test_tests_that_changed_since_a_killed_run_grade_all_rows_anew(tmp_path, command) -> None:
+    file = write(tmp_path / "humaneval_plus.jsonl", {"task_id": "HumanEval/0", **ABS})
+    made = write(tmp_path / "made.jsonl", {"kind": "code", "benchmark": "humaneval_plus", "task_id": "HumanEval/0", "completion": "?"})
+    key = key_of(hashlib.sha256(made.read_bytes()).hexdigest(), "typed")
+    for md5, says in (
+        ("0" * 32, "another content of the tests of humaneval_plus than before: all rows are graded anew"),
+        (None, "1 of 1 rows"),
+    ):
+        with Journal(tmp_path / "made.graded.jsonl.partial", key) as journal:  # as a kill leaves it
+            journal.came_from({"humaneval_plus": md5 or hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()})
+            journal.add([(1, Verdict("wrong"))])
+        assert "programs were graded before, but the tests" in command("grade", made).stderr
+        assert says in command("grade", made, "--rows", file).stderr
+        assert rows_in(tmp_path / "made.graded.jsonl")[0]["verdict"] == ("no_answer" if md5 else "wrong")
 
 
 def test_real_rows_of_both_benchmarks(tmp_path, command) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.grading import GRADERS
 from harness.results import AvgAt, ExamScore, Result, read_result, write_result
 
 DATE = "2026-01-02T03-04-05.123456"
@@ -190,6 +191,28 @@ def test_evalplus_without_a_task_a_sample_or_a_status(tmp_path, command) -> None
     for cell in (base, plus):
         assert (cell.problems, cell.missing, cell.missing_first, cell.ungraded) == (164, 3, ("HumanEval/3", "HumanEval/5"), 1)
         assert not cell.complete and cell.avg_at.value is None
+
+
+def test_evalplus_samples_regraded_here(tmp_path, command) -> None:
+    """By the benchmark's own file: two tasks, two samples each; the second sample of the second task fails an extra test."""
+    problem = {
+        "prompt": '"""The double."""\n', "entry_point": "double", "canonical_solution": "def double(n):\n    return 2 * n\n",
+        "base_input": [[1], [0]], "plus_input": [[-3]], "atol": 0,
+    }  # fmt: skip
+    rows = text(tmp_path / "mbpp_plus.jsonl", "".join(json.dumps({"task_id": f"Mbpp/{n}", **problem}) + "\n" for n in (1002, 1003)))
+    right, half = "def double(n):\n    return n + n\n", "def double(n):\n    return abs(n) * 2\n"
+    samples = [("Mbpp/1002", right), ("Mbpp/1002", right), ("Mbpp/1003", right), ("Mbpp/1003", half)]
+    lines = [{"task_id": task, "solution": program} for task, program in samples]
+    file = text(tmp_path / "model_temp_0.8.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    ran = command("import", file, "--regrade", "--rows", rows, "--out", tmp_path / "results", "--processes", 1)
+    assert ran.returncode == 0, ran.stderr
+    (cell,) = read_result(tmp_path / "results" / "imported" / "model_temp_0.8.json").scores.values()
+    assert (cell.correct, cell.graded, cell.grader, cell.avg_at.value) == ((2, 1), (2, 2), f"code {GRADERS['code']}", 0.75)
+    assert "mbpp_plus: Avg@2 75.0" in ran.stdout and "graded here" in ran.stdout
+
+    unknown = text(tmp_path / "other.jsonl", json.dumps({"task_id": "Mbpp/9", "solution": ""}) + "\n")
+    ran = command("import", unknown, "--regrade", "--rows", rows)
+    assert ran.returncode == 2 and "mbpp_plus has no problem 'Mbpp/9'" in ran.stderr
 
 
 def test_livecodebench(tmp_path, command) -> None:

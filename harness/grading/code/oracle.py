@@ -46,11 +46,16 @@ class Expected:
 
 
 def inputs(tests: dict[str, Any], side: str) -> list[list[Any]]:
-    """The argument lists of a side: JSON has no tuples, sets and complex numbers, which some MBPP tasks take."""
+    """The argument lists of a side: JSON has no tuples, sets and complex numbers, which some MBPP tasks take. Raises Fault."""
     given = tests[f"{side}_input"]
-    if tests["dataset"] == "mbpp":
-        given = evalplus("data.mbpp").mbpp_deserialize_inputs(tests["task_id"], given)
-    return [list(each) for each in given]
+    try:
+        if tests["dataset"] == "mbpp":
+            given = evalplus("data.mbpp").mbpp_deserialize_inputs(tests["task_id"], given)
+        return [list(each) for each in given]
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as fault:  # whatever inputs of another task do to it
+        raise Fault(
+            f"{tests['task_id']}: its {side} inputs are none of that task of MBPP ({fault}). Give a problem of your own an id of its own."
+        ) from None
 
 
 def expected(box: Sandbox, tests: dict[str, Any], packed: str, limits: Limits) -> dict[str, Expected]:
