@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import platform
 import struct
+import sys
 
 # name: (x86-64, aarch64), None where an architecture has no such call.
 ALLOWED: dict[str, tuple[int | None, int | None]] = {
@@ -83,7 +84,7 @@ Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, co
 
 
 def supported() -> bool:
-    return platform.machine() in ARCHITECTURES
+    return sys.platform == "linux" and platform.machine() in ARCHITECTURES
 
 
 def program() -> bytes:
