@@ -38,7 +38,7 @@ if __name__ == "__main__":
 """
 
 
-def harness(*words: str | Path, env: dict[str, str] | None = None, timeout: float = 200) -> subprocess.CompletedProcess[str]:
+def harness(*words: str | Path, env: dict[str, str] | None = None, timeout: float = 400) -> subprocess.CompletedProcess[str]:
     """The command line, as a user calls it."""
     command = [sys.executable, "-m", "harness", *map(str, words)]
     environment = {**os.environ, "COLUMNS": "140", **(env or {})}
@@ -91,7 +91,7 @@ def pretrained(tmp_path_factory) -> Path:
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 check=True,
-                timeout=200,
+                timeout=500,
             )
     return folder / "store"
 
