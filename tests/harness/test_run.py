@@ -313,7 +313,7 @@ def test_more_samples_and_a_newer_grader_write_only_the_new_samples(finished_cop
     sampling = "{n: 8, temperature: 1.0, top_p: 1.0, top_k: -1, max_tokens: 48}"
     suite.write_text(
         f"suite: eight\nlike: {SMOKE}\nmethods: [forward_kl]\n"
-        f"evaluate: [{{benchmarks: [tiny-exam], sampling: {sampling}, metrics: [avg@8, pass@8, maj@4]}}]\n"
+        f"evaluate: [{{benchmarks: [tiny-exam], sampling: {sampling}, metrics: [avg@8, pass@8, maj@4], audit: [string]}}]\n"
     )
     script.write_text(NEWER_GRADER)
     before = set(store.rglob("record.json"))
@@ -322,7 +322,7 @@ def test_more_samples_and_a_newer_grader_write_only_the_new_samples(finished_cop
     ran = subprocess.run([sys.executable, script, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=200, check=False)
     assert ran.returncode == 0, ran.stderr
     made = [json.loads(path.read_text())["step"] for path in set(store.rglob("record.json")) - before]
-    assert {step["stage"] for step in made} == {"generate", "grade", "score", "analyse"}
+    assert {step["stage"] for step in made} == {"generate", "grade", "score", "audit", "analyse"}
     written = [step["params"]["samples"] for step in made if step["stage"] == "generate"]
     assert written == [[4, 8]] * 4  # student, its second sitting, teacher, forward_kl
     assert sum(step["stage"] == "grade" for step in made) >= 4 * 4
@@ -336,5 +336,9 @@ def test_more_samples_and_a_newer_grader_write_only_the_new_samples(finished_cop
     assert list(score["maj_at"]) == ["4"] and 0 <= score["maj_at"]["4"] <= 1 and old["maj_at"] == {}
     assert score["under_cap"]["48"] == score["correct"] and sum(score["under_cap"]["6"]) < sum(score["correct"])
     assert score["grader"] != old["grader"]
+    said = score["audit"]
+    assert old["audit"] is None and said["responses"] == asked and [tally["profile"] for tally in said["tallies"]] == ["typed", "string"]
+    (pair,) = said["pairs"]  # plain integers: two ways to grade them can hardly differ, but both were asked
+    assert pair["both_right"] + pair["only_a"] == score["verdicts"]["correct"] and pair["both_right"] > 0
     page = (tmp_path / "page/leaderboard.md").read_text()
-    assert "Maj@4" in page and "tiny-exam under lower token limits" in page
+    assert "Maj@4" in page and "string" in page and "tiny-exam under lower token limits" in page
