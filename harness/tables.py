@@ -38,6 +38,7 @@ SCHEMAS = {
             ("weight", pa.float64()),
             ("token_weights", FLOATS),
             ("sampler_logprobs", FLOATS),
+            ("advantage", pa.float64()),
             ("student_written", pa.int64()),
             ("teacher_written", pa.int64()),
             ("teacher_read", pa.int64()),
