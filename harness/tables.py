@@ -35,6 +35,7 @@ SCHEMAS = {
             ("student_prompt_ids", INTS),
             ("teacher_prompt_ids", INTS),
             ("response_ids", INTS),
+            ("author", TEXT),
             ("weight", pa.float64()),
             ("token_weights", FLOATS),
             ("sampler_logprobs", FLOATS),

@@ -12,7 +12,7 @@ from methods.parts.losses import NLL, Loss
 from methods.parts.rewards import Reward
 from methods.parts.teachers import Current, Ema, Extrapolated, Frozen, Nobody, Pair
 from methods.parts.tokens import Every, Tokens
-from methods.parts.writers import BestOf, Copy, Mixed, Pick, Solution, Student, Teacher, Write
+from methods.parts.writers import Act, BestOf, Copy, Mixed, Pick, Solution, Student, Teacher, Write
 
 QUESTIONS = ("writer", "teacher", "reads", "loss", "tokens", "keep")
 
@@ -46,6 +46,16 @@ class Term:
             *(("response",) if isinstance(self.loss, Reward) else ()),
         )
         return tuple(dict.fromkeys(asked))
+
+    @property
+    def scored(self) -> bool:
+        """Whether anybody reads what was written as its teacher. A teacher that only writes is asked for no scores."""
+        return isinstance(self.loss, Loss) or (isinstance(self.loss, Reward) and self.loss.guide is not None)
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """What is written, and by whom, in order."""
+        return self.writer.acts(self.reads.needs_attempt)
 
     @property
     def group(self) -> bool:
@@ -109,15 +119,15 @@ def refuse_what_cannot_be_meant(term: Term) -> None:
 
 def refuse_teacher(term: Term) -> None:
     teacher, reads, loss = term.teacher, term.reads, term.loss
-    guided = isinstance(loss, Reward) and loss.guide is not None
+    writes = isinstance(teacher, Frozen) and any(isinstance(act, Write) and act.by == "teacher" for act in term.acts)
     if isinstance(teacher, Current) and reads == Plain():
         raise ValueError(
             "teacher=Current() with reads=Plain() teaches nothing: it is the student, reading what the student reads. "
             "Let it read more (reads=WithSolution()), or let another teach."
         )
-    if isinstance(teacher, Nobody) and (isinstance(loss, Loss) or guided):
+    if isinstance(teacher, Nobody) and term.scored:
         raise ValueError(f"teacher=Nobody() gives no scores, but loss={loss!r} compares with a teacher. Use loss=NLL() or teacher=Pair().")
-    if not isinstance(teacher, Nobody) and not isinstance(loss, Loss) and not guided:
+    if not isinstance(teacher, Nobody) and not term.scored and not writes:  # Frozen may also say who writes
         name = type(loss).__name__
         raise ValueError(f"loss={name}() never looks at the teacher's scores. Say teacher=Nobody(), so that no pass is spent on it.")
     if isinstance(teacher, Nobody) and any(needs.startswith("teacher") or needs.startswith("kl") for needs in term.tokens.needs):
@@ -126,8 +136,7 @@ def refuse_teacher(term: Term) -> None:
 
 def refuse_writer(term: Term) -> None:
     writer, reads, loss, teacher = term.writer, term.reads, term.loss, term.teacher
-    acts = writer.acts(reads.needs_attempt)
-    who = [act.by if isinstance(act, Write) else type(act).__name__ for act in acts]
+    who = [act.by if isinstance(act, Write) else type(act).__name__ for act in term.acts]
     if isinstance(writer, Student) and reads.needs_attempt:
         raise ValueError(
             f"reads={reads!r} with writer=Student() would show the teacher the very tokens that it is asked to judge. "
@@ -138,10 +147,15 @@ def refuse_writer(term: Term) -> None:
             f"loss={loss!r} estimates from tokens that the student sampled, but with writer={writer!r} another writes them. "
             "Let the student write (writer=Student()), or compare on more tokens: support=None or TopK(…)."
         )
-    if "teacher" in who and isinstance(teacher, Ema | Current):
+    if "teacher" in who and isinstance(teacher, Ema | Current | Extrapolated):
         raise ValueError(
             f"teacher={teacher!r} scores, but does not write, and writer={writer!r} asks it to. "
             "Let the pair's teacher or the untrained student write: teacher=Pair(), Frozen() or Nobody()."
+        )
+    if reads.needs_other and "teacher" in who:
+        raise ValueError(
+            f"reads={reads!r} lets the teacher score under another problem, but with writer={writer!r} it would also write to that one. "
+            "Let the student write (writer=Student())."
         )
     if reads.needs_peers and who != ["student"]:
         raise ValueError(
@@ -154,8 +168,7 @@ def refuse_writer(term: Term) -> None:
 
 
 def refuse_keep(term: Term) -> None:
-    writer, reads, keep = term.writer, term.reads, term.keep
-    acts = writer.acts(reads.needs_attempt)
+    writer, reads, keep, acts = term.writer, term.reads, term.keep, term.acts
     attempts = any(isinstance(act, Write) and act.by == "student" and act.where == "all" for act in acts)
     if ("attempt" in keep.needs) and not attempts:
         raise ValueError(

@@ -173,9 +173,10 @@ def of_trajectories(
     micro: Sequence[Trajectory], columns: dict[str, torch.Tensor], sampled_T: torch.Tensor, counts_T: torch.Tensor
 ) -> list[dict[str, Any]]:
     """Sums over the tokens of each trajectory that count. `sampler_gap`: Σ |Δ log p| of the writer here and in its sampler; NaN where one is not known."""
-    who = "teacher" if any(t.teacher_written for t in micro) else "student"
-    gap_T = (columns[f"{who}_logprob"] - sampled_T).abs() if f"{who}_logprob" in columns else torch.full_like(sampled_T, float("nan"))
+    authors = [columns.get(f"{t.author}_logprob", torch.full_like(sampled_T, float("nan"))) for t in micro]
     lengths = [len(t.response_ids) for t in micro]
+    own_T = torch.cat([each.split(lengths)[place] for place, each in enumerate(authors)])
+    gap_T = (own_T - sampled_T).abs()
     rows_T = torch.repeat_interleave(torch.tensor(lengths)).to(sampled_T.device)
     sums = {
         name: torch.zeros(len(micro), dtype=torch.float64, device=sampled_T.device)

@@ -46,7 +46,8 @@ def plan(suite: Suite) -> Plan:
     for pair, spec in suite.pairs.items():
         student = planner.model(spec.student, spec.dtype)
         teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
-        problems = planner.select(pair, spec, student, teacher)
+        reference = planner.model(spec.reference, spec.dtype) if spec.reference else None
+        problems = planner.select(pair, spec, student, teacher, reference)
         fixed: list[tuple[str, Role, Model, int]] = [
             ("student", "student", student, suite.seeds.exam),
             ("student_again", "control", student, second_seed(suite)),
@@ -61,7 +62,7 @@ def plan(suite: Suite) -> Plan:
             role = "control" if row.method.control or row.label in suite.report.controls else "method"
             for budget in suite.budgets:
                 for seed in suite.seeds.train:
-                    steps = planner.train(pair, spec, row, budget, seed, student, teacher, problems)
+                    steps = planner.train(pair, spec, row, budget, seed, student, teacher, reference, problems)
                     who = f"{pair} {row.label}" + (f" {budget}" if len(suite.budgets) > 1 else "") + f" seed {seed}"
                     for exam in exams:
                         for at in exam.at:
@@ -70,7 +71,7 @@ def plan(suite: Suite) -> Plan:
                                 exam, student, spec, "student", suite.seeds.exam, title, steps["train"], f"at-{at:g}"
                             )
                     rows.append(Row(pair, row.label, role, steps, row.method, seed, budget, row.overrides))
-    models = [planner.model(name, spec.dtype).ref for spec in suite.pairs.values() for name in (spec.student, spec.teacher) if name]
+    models = [planner.model(name, spec.dtype).ref for spec in suite.pairs.values() for name in spec.models if name]
     return Plan(tuple(planner.steps.values()), tuple(rows), exams, unsized(models))
 
 

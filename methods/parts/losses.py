@@ -41,6 +41,8 @@ class Clip:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        if schedule.turns(self):  # looked at as it is at each of its points
+            return
         if not 0 < self.max < math.inf:
             raise ValueError(f"Clip(max={self.max}): a bound in nats is above 0 and finite. Leave the clip away (clip=None) for none.")
         if self.scope not in ("position", "vocab"):
@@ -59,7 +61,9 @@ class Bridge:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.share, Over) and not 0 <= self.share < math.inf:
+        if schedule.turns(self):  # looked at as it is at each of its points
+            return
+        if not 0 <= self.share < math.inf:  # type: ignore[operator]
             raise ValueError(f"Bridge(share={self.share}): the student's exponent is 0 (the teacher alone) or more.")
 
     def __call__(self, student_TV: Tensor, teacher_TV: Tensor) -> Tensor:
@@ -127,6 +131,14 @@ class Loss:
         """Whether it is an estimate that holds only for tokens drawn from the student's own whole distribution."""
         turning = schedule.turns(self)
         return any(self.at(place).on_policy for place in turning) if turning else isinstance(self.support, Sampled)
+
+    @property
+    def own_sampling(self) -> bool:
+        """Whether it presumes that the student samples from its own whole distribution: estimates, policy gradients, ratios to the sampler."""
+        turning = schedule.turns(self)
+        if turning:
+            return any(self.at(place).own_sampling for place in turning)
+        return self.on_policy or isinstance(self.route, Policy) or self.ratio_cap is not None
 
     def at(self, progress: float) -> Loss:
         """The loss at a point of the run, 0 to 1."""
@@ -237,6 +249,7 @@ class NLL:
     version: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ()
     on_policy: ClassVar[bool] = False
+    own_sampling: ClassVar[bool] = False
     credit: ClassVar[None] = None
 
     def at(self, progress: float) -> NLL:

@@ -49,6 +49,7 @@ class Reward:
     version: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ("sampler_logprobs_T", "advantage_T")
     on_policy: ClassVar[bool] = True
+    own_sampling: ClassVar[bool] = True
     credit: ClassVar[None] = None
 
     def at(self, progress: float) -> Reward:

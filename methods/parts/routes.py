@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from methods.parts import schedule
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -31,6 +33,8 @@ class Credit:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        if schedule.turns(self):  # looked at as it is at each of its points
+            return
         if not 0 <= self.gamma <= 1:
             raise ValueError(f"Credit(gamma={self.gamma}): a discount is between 0 and 1.")
         if not self.own and self.gamma == 0:
@@ -67,6 +71,8 @@ class Policy:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        if schedule.turns(self):  # looked at as it is at each of its points
+            return
         for name in ("ratio_clip", "bound", "ratio_cap"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:

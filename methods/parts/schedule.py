@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 class Over:
     """Points (progress, value) of a run, progress from 0 to 1: numbers go straight from one to the next, anything else holds until the next.
 
-    Stands in for any number or part of a loss: `Bridge(Over([(0, 0.8), (1, 0.0)]))`, `Over([(0, Loss(ForwardKL())), (0.5, Loss(ReverseKL()))])`.
+    Stands in for any number or part of a loss: `Bridge(Over([(0, 0.8), (1, 0.0)]))`, `Loss(Over([(0, ForwardKL()), (0.5, ReverseKL())]))`.
     """
 
     points: tuple[tuple[float, Any], ...]
@@ -18,11 +18,11 @@ class Over:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "points", tuple((place, value) for place, value in self.points))
+        object.__setattr__(self, "points", tuple((float(place), plain(value)) for place, value in self.points))
         places = [place for place, _ in self.points]
         if len(places) < 2 or places[0] != 0 or places != sorted(set(places)) or places[-1] > 1:
             raise ValueError(f"{self!r}: give two or more points of the run, the first at 0, each later than the one before, none after 1.")
-        if len({isinstance(value, int | float) for _, value in self.points}) > 1:
+        if len({isinstance(value, float) for _, value in self.points}) > 1:
             raise ValueError(f"{self!r}: a number can only become another number.")
 
     def __repr__(self) -> str:
@@ -31,10 +31,15 @@ class Over:
     def at(self, progress: float) -> Any:
         before = max((point for point in self.points if point[0] <= progress), key=lambda point: point[0])
         after = next((point for point in self.points if point[0] > progress), None)
-        if after is None or not isinstance(before[1], int | float):
+        if after is None or not isinstance(before[1], float):
             return before[1]
         share = (progress - before[0]) / (after[0] - before[0])
         return before[1] + share * (after[1] - before[1])
+
+
+def plain(value: Any) -> Any:
+    """A number as a float: 0 and 0.0 are one point of one address."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def at(value: Any, progress: float) -> Any:

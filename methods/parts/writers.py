@@ -56,6 +56,24 @@ class Pick:
 Act = Write | Copy | Pick
 
 
+def responses(acts: tuple[Act, ...]) -> tuple[str, ...]:
+    """The products that are trained on: the last one, or both sides of a coin."""
+    coin = tuple(act.product for act in acts if not isinstance(act, Pick) and act.where in ("heads", "tails"))
+    return coin or (acts[-1].product,)
+
+
+def candidates(acts: tuple[Act, ...]) -> tuple[str, ...]:
+    """The products that a response may come from: those trained on, or those that they are picked of. A writer's sampling is theirs."""
+    return tuple(name for act in acts if act.product in responses(acts) for name in (act.of if isinstance(act, Pick) else (act.product,)))
+
+
+def judged(acts: tuple[Act, ...]) -> tuple[str, ...]:
+    """The products on whose verdicts acts depend."""
+    asked = [act.after for act in acts if isinstance(act, Write) and act.where == "unsolved"]
+    picks = [name for act in acts if isinstance(act, Pick) and "correct" in act.prefer for name in act.of]
+    return tuple(dict.fromkeys(asked + picks))
+
+
 @dataclass(frozen=True, kw_only=True)
 class SamplingOverrides:
     """What a writer asks of sampling; None leaves the suite's setting."""
@@ -141,7 +159,7 @@ class BestOf(SamplingOverrides):
 
     def acts(self, reads_attempt: bool) -> tuple[Act, ...]:
         found: list[Act] = [Write(by="student"), Write(by="teacher", product="candidate", n=self.n)]
-        if self.recover is not None:
+        if self.recover is not None and "correct" in self.prefer:
             found.append(Write(by="teacher", reads=self.recover, product="recovery", n=1, where="unsolved", after="candidate"))
         of = tuple(act.product for act in found[1:])
         return (*found, Pick(of, self.prefer, self.otherwise))

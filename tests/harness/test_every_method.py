@@ -10,7 +10,8 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from harness.answers import decode
 from harness.engine.batching import micro_batches
-from harness.engine.distill import Objective, Reader, backward
+from harness.engine.distill import Objective, backward
+from harness.engine.readers import Reader
 from harness.models import load, source, tokenizer_of, vocabulary_of
 from harness.plan import plan
 from harness.records import ModelRef, Trajectory
@@ -96,7 +97,7 @@ def test_entry_plans_writes_and_its_objective_falls(name: str, models, tmp_path)
     terms = {term: decode(data) for term, data in train.params["terms"].items()}
     assert terms == METHODS[name].terms, "what the step keeps is not what the entry says"
     teachers = {
-        t: None if t in train.params["unscored"] else readers["student" if t in train.params["frozen_teacher"] else "teacher"]
+        t: None if t in train.params["unscored"] else readers["student" if t in train.params["self_taught"] else "teacher"]
         for t in terms
     }
     objective = Objective(terms, teachers)
@@ -121,8 +122,9 @@ def test_all_entries_plan_in_the_small_world_and_ask_whom_they_say(tmp_path) -> 
     assert rows.keys() == METHODS.keys()
     for name, row in rows.items():
         step, terms = made.by_address[row.steps["train"]], METHODS[name].terms
-        assert step.params["unscored"] == sorted(term for term, t in terms.items() if isinstance(t.teacher, Nobody))
-        assert step.params["frozen_teacher"] == sorted(term for term, t in terms.items() if isinstance(t.teacher, Frozen))
+        assert step.params["unscored"] == sorted(term for term, t in terms.items() if not t.scored)
+        own = (Frozen, Current, Ema)
+        assert step.params["self_taught"] == sorted(term for term, t in terms.items() if isinstance(t.teacher, own))
         mine = [made.by_address[a] for a in made.needed([step.address]) if made.by_address[a].stage in ("generate", "construct", "train")]
         writers = {act.by for t in terms.values() for act in t.writer.acts(t.reads.needs_attempt)}
         asked = any(

@@ -12,6 +12,7 @@ from harness.spec.checks.budgets import budgets
 from harness.spec.checks.data import data, problem_set, problems, with_found_files
 from harness.spec.checks.exams import exams, report, report_of_rows
 from harness.spec.checks.names import names, seeds
+from harness.spec.checks.needs import needs
 from harness.spec.checks.pairs import located, pairs
 from harness.spec.checks.training import batches, estimators, hidden_overrides, limits, optim, rows, sampling
 from harness.spec.faults import Faults
@@ -31,6 +32,7 @@ def check(suite: Suite, document: Document, faults: Faults) -> None:
         problems,
         data,
         rows,
+        needs,
         hidden_overrides,
         estimators,
         sampling,
