@@ -5,24 +5,35 @@ from __future__ import annotations
 import functools
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import harness
+from harness import protocols
 from harness.document import Document, did_you_mean, read
-from harness.records import Fault, Sampling
+from harness.protocols import Protocol
+from harness.records import Fault
+from harness.releases import chosen, meanings
+from harness.sources import (
+    BRANCHES,
+    DOMAINS,
+    INLINE,
+    TEXTS,
+    UNPINNED,
+    Misread,
+    check_entry,
+    check_rows,
+    download_name,
+    hub_name,
+    refuse_unknown,
+)
+
+__all__ = ["BRANCHES", "DOMAINS", "UNPINNED", "Misread", "ProblemSet", "Protocol", "Unknown"]
 
 FOLDER = Path(harness.__file__).parent.parent / "suites"
-DOMAINS = ("math", "code")
-SOURCES = ("made", "hub", "file")
-FIELDS = ("id", "prompt", "answer", "tests", "solution")
-BRANCHES = ("main", "master", "head", "latest", "dev", "develop")
-UNPINNED = "unpinned"
 
-READ = ("hub", "file", "fields", "domain", "date", "prompt", "only", "count")  # what any source of rows may say
-INLINE = (*READ, "name")
-ENTRY = ("made", *READ, "about", "licence", "local")
+LOCALLY = ("domain", "date", *TEXTS, "only", "count", "rows", "grader", "lists", "window")  # what holds of a local form, too
 
 
 class Unknown(KeyError):
@@ -32,19 +43,12 @@ class Unknown(KeyError):
         return str(self.args[0])
 
 
-class Misread(ValueError):
-    """What is wrong with a source of problems; `path` leads from its mapping to the place."""
-
-    def __init__(self, text: str, *path: str, at_key: bool = False) -> None:
-        super().__init__(text)
-        self.path, self.at_key = path, at_key
-
-
 @dataclass(frozen=True)
 class ProblemSet:
     """One entry, or a source written out in a suite. `entry` is what was written.
 
-    `count` is how many problems it holds, None where only loading tells; `about` an estimate that decides nothing.
+    `count` is how many problems it holds, None where only loading tells; `about` an estimate that decides nothing. `listed` is the name
+    under which the catalogue has it, None for a source written out.
     """
 
     name: str
@@ -53,6 +57,7 @@ class ProblemSet:
     solution: bool = True
     count: int | None = None
     about: int | None = None
+    listed: str | None = None
 
     @property
     def unpinned(self) -> str | None:
@@ -60,16 +65,30 @@ class ProblemSet:
         hub = self.entry.get("hub")
         return f"{hub['id']}@{UNPINNED}" if isinstance(hub, dict) and hub.get("revision") == UNPINNED else None
 
+    def under(self, protocol: str | None = None) -> ProblemSet:
+        """As it is read under a protocol: with its texts for that one, or else those for any. In training, for none."""
+        texts = {key: said.get(protocol, said["any"]) for key in TEXTS if isinstance(said := self.entry.get(key), dict)}
+        entry = {key: value for key, value in {**self.entry, **texts}.items() if value is not None}
+        return replace(self, entry=entry) if texts else self
 
-@dataclass(frozen=True)
-class Protocol:
-    """Sampling by domain; `any` stands for every domain that is not named."""
+    def same_questions(self, other: ProblemSet) -> bool:
+        """Whether both are made of the same rows, whatever they are called: read from one place, or made by the same draw."""
+        if self.listed and self.listed == other.listed:
+            return True
+        for key in ("hub", "file", "made", "download"):
+            mine, its = self.entry.get(key), other.entry.get(key)
+            if mine and its:
+                return place_of(key, mine) == place_of(key, its)
+        return False
 
-    name: str
-    sampling: dict[str, Sampling]
 
-    def for_domain(self, domain: str | None) -> Sampling | None:
-        return self.sampling.get(domain or "any") or self.sampling.get("any")
+def place_of(key: str, source: Any) -> Any:
+    """Of a source: what tells it from others, without how much of it is taken."""
+    if key == "hub":
+        return [source.get(name) for name in ("id", "config", "split")]
+    if key == "made":
+        return {name: value for name, value in source.items() if name not in ("count", "prefix")}
+    return os.path.realpath(source) if key == "file" else source["md5"]
 
 
 @functools.cache
@@ -99,67 +118,65 @@ def problem_set(name: str) -> ProblemSet:
     """The entry of that name. Raises Unknown with what there is, and Fault for an entry that is not one."""
     entry = entry_of("problems", name)
     try:
-        check_entry(entry)
+        check_entry(entry, names("protocols"))
     except Misread as fault:
         raise Fault(document("problems").fault((name, *fault.path), str(fault), at_key=fault.at_key or not fault.path)) from None
     if isinstance(entry.get("file"), str):  # beside the catalogue, unless it says a whole path
         entry = {**entry, "file": str(FOLDER / entry["file"])}
-    return describe(name, entry)
+    return replace(describe(name, entry), listed=name)
 
 
-def local_form(name: str) -> dict[str, Any] | None:
-    """The entry as a source written out, for its rows as a local file: `file` is a base name. None where it has no such form."""
-    entry = problem_set(name).entry
-    if "local" not in entry:
+def listed_in(source: object) -> str | None:
+    """The name of the catalogue in a `set:` or `benchmarks:`, alone or before its options ({livecodebench: {release: v6}}); None in a source written out."""
+    if isinstance(source, str):
+        return source
+    if isinstance(source, dict) and len(source) == 1:
+        (name,) = source
+        return name if name not in INLINE else None
+    return None
+
+
+def named_problem_set(source: str | dict[str, Any]) -> ProblemSet:
+    """What a name stands for, with its options where it has any. Raises Unknown, and Misread for options that cannot be meant or are missing."""
+    name = listed_in(source)
+    assert name is not None
+    found = problem_set(name)
+    if isinstance(source, str):
+        if "releases" in found.entry:
+            raise Misread(f"{name}: {meanings(name, found.entry['releases'])}")
+        return found
+    named, entry = chosen(name, found.entry, source[name])
+    return replace(describe(named, entry), listed=name)
+
+
+def local_form(found: ProblemSet) -> dict[str, Any] | None:
+    """The set as a source written out, for its rows as a local file: `file` is a base name. None where it has no such form."""
+    if "local" not in found.entry:
         return None
-    kept = {key: entry[key] for key in ("domain", "date", "prompt", "only", "count") if key in entry}
-    return {"name": name, **kept, **entry["local"]}
-
-
-def check_entry(entry: dict[str, Any]) -> None:
-    """Raises Misread for an entry of the catalogue that cannot be meant."""
-    refuse_unknown(entry, ENTRY, "a problem set")
-    sources = [key for key in SOURCES if key in entry]
-    if len(sources) != 1:
-        raise Misread(f"expected exactly one source: {', '.join(SOURCES)}.")
-    if "made" in entry:
-        if not isinstance(entry["made"], dict):
-            raise Misread("expected the arguments of a generator: {kind: chain, count: 64, …}.", "made")
-        check_domain(entry)
-        return
-    if "hub" in entry:
-        hub_name(entry["hub"])
-    check_rows(entry)
-    if "count" in entry and "about" in entry:
-        raise Misread("count is exact and about is a guess. Keep one.", "about", at_key=True)
-    check_number(entry, "about")
-    local = entry.get("local")
-    if local is not None:
-        if not (isinstance(local, dict) and {"file", "fields"} <= local.keys() <= {"file", "fields", "count"}):
-            raise Misread("expected {file: name.jsonl, fields: {prompt: problem, answer: answer}}, and count where it differs.", "local")
-        if not isinstance(local["file"], str) or Path(local["file"]).name != local["file"]:
-            raise Misread("a base name; where the file lies is said when it is used.", "local", "file")
-        check_fields(local["fields"], "local", "fields")
+    kept = {key: found.entry[key] for key in LOCALLY if key in found.entry}
+    return {"name": found.name, **kept, **found.entry["local"]}
 
 
 def describe(name: str, entry: dict[str, Any]) -> ProblemSet:
-    fields = entry.get("fields")
-    made = entry.get("made")
+    fields, made = entry.get("fields"), entry.get("made")
     count = made.get("count") if isinstance(made, dict) else entry.get("count")
-    solution = "solution" in fields if isinstance(fields, dict) else True
+    solution = "solution" in fields if isinstance(fields, dict) else entry.get("rows") != "livecodebench"
     return ProblemSet(name, entry, entry.get("domain"), solution, count, entry.get("about"))
 
 
 def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = ".") -> ProblemSet:
-    """A source written out: {file: path, …} or {hub: {id, revision, split}, …}, with fields and domain. Raises ValueError.
+    """A source written out: {file: path, …}, {hub: {id, revision, split}, …} or {download: {url, md5}, …}. Raises ValueError.
 
     A path is looked for beside the suite first, then from here; the entry comes back with the path that was found.
     """
     refuse_unknown(entry, INLINE, "a source written out")
+    sources = [key for key in ("hub", "file", "download") if key in entry]
+    if len(sources) > 1:
+        raise Misread(f"a source is one of {', '.join(sources)}, not {'both' if len(sources) == 2 else 'all'}. Keep one.")
     if "hub" in entry:
         stem = hub_name(entry["hub"])
-        if "file" in entry:
-            raise Misread("a source is a file or a data set of the hub, not both. Keep one.")
+    elif "download" in entry:
+        stem = download_name(entry["download"])
     else:
         file = entry.get("file")
         if not isinstance(file, str):
@@ -172,72 +189,11 @@ def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = "
                 f"there is no file {file!r}, neither beside the suite nor from here.{near_files(file, folder)} Put it there, or correct the path."
             )
         stem, entry = found.stem, {**entry, "file": str(found)}
-    check_rows(entry)
+    check_rows(entry, names("protocols"))
     name = entry.get("name", stem)
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
         raise Misread(f"name: {name!r} will be part of file names. Use letters, digits, dots, dashes and underscores.", "name")
     return describe(name, entry)
-
-
-# What any source of rows must say. Each raises Misread.
-
-
-def refuse_unknown(entry: dict[str, Any], known: tuple[str, ...], what: str) -> None:
-    for key in entry:
-        if key not in known:
-            raise Misread(f"{what} has no {key!r}.{did_you_mean(key, known)}", key, at_key=True)
-
-
-def check_rows(entry: dict[str, Any]) -> None:
-    if "{problem}" not in str(entry.get("prompt", "{problem}")):
-        raise Misread("prompt: the template has no place for the question. Write {problem} where it goes.", "prompt")
-    check_fields(entry.get("fields"), "fields")
-    check_domain(entry)
-    check_number(entry, "count")
-    only = entry.get("only", {"": [""]})
-    if not (isinstance(only, dict) and only and all(isinstance(values, list) and values for values in only.values())):
-        raise Misread("only: expected columns and the values of the rows to keep: {answer_type: [number, set]}.", "only")
-
-
-def check_fields(fields: Any, *path: str) -> None:
-    if not isinstance(fields, dict) or not all(isinstance(each, str) for each in fields.values()):
-        raise Misread("fields: expected a mapping from our names to the file's: {prompt: problem, answer: answer}.", *path)
-    for key in fields:
-        if key not in FIELDS:
-            raise Misread(f"fields: a problem has no {key!r}.{did_you_mean(key, FIELDS)}", *path, key, at_key=True)
-    if "prompt" not in fields or not {"answer", "tests"} & fields.keys():
-        raise Misread("fields: a problem needs its prompt, and its answer or tests. Say which columns hold them.", *path)
-
-
-def check_domain(entry: dict[str, Any]) -> None:
-    if entry.get("domain") not in DOMAINS:
-        raise Misread(f"domain: expected one of {', '.join(DOMAINS)}; it decides how answers are graded.", "domain")
-
-
-def check_number(entry: dict[str, Any], key: str) -> None:
-    number = entry.get(key, 1)
-    if type(number) is not int or number < 1:
-        raise Misread(f"{key}: expected how many problems there are, a whole number above 0.", key)
-
-
-def hub_name(hub: object) -> str:
-    """The last part of a data set's id, once id and revision are there. Raises Misread."""
-    if not isinstance(hub, dict) or not {"id", "revision"} <= hub.keys() <= {"id", "revision", "split", "config"}:
-        raise Misread(
-            "hub: expected {id: owner/name, revision: <commit>, split: test}; a data set carries its revision, or it may be another tomorrow.",
-            "hub",
-        )
-    for key, value in hub.items():
-        if not isinstance(value, str):
-            raise Misread("hub: id, revision, split and config are text.", "hub", key)
-    if hub["revision"].casefold() in BRANCHES:
-        raise Misread(
-            f"hub: {hub['revision']} is a branch, and branches move. Write the commit, or {UNPINNED}: `plan` takes that, `run` does not "
-            "until `harness lock` has looked it up.",
-            "hub",
-            "revision",
-        )
-    return hub["id"].rpartition("/")[2]
 
 
 def find_path(path: str, folder: str | os.PathLike[str]) -> Path | None:
@@ -260,17 +216,9 @@ def model(name: str) -> dict[str, Any]:
 
 
 def protocol(name: str) -> Protocol:
-    """The protocol of that name. Raises Unknown with what there is."""
-    sampling = {}
-    for domain, fields in entry_of("protocols", name).items():
-        path = (name, domain)
-        if domain not in (*DOMAINS, "any"):
-            raise Fault(
-                document("protocols").fault(path, f"there is no domain {domain!r}.{did_you_mean(domain, (*DOMAINS, 'any'))}", at_key=True)
-            )
-        try:
-            sampling[domain] = Sampling(**fields)
-        except TypeError as fault:
-            said = str(fault).removeprefix("Sampling.__init__() ")
-            raise Fault(document("protocols").fault(path, f"{said}. Say temperature, top_p, top_k, max_tokens and n.")) from None
-    return Protocol(name, sampling)
+    """The protocol of that name. Raises Unknown with what there is, and Fault for one that is not whole."""
+    entry = entry_of("protocols", name)
+    try:
+        return protocols.read(name, entry)
+    except Misread as fault:
+        raise Fault(document("protocols").fault((name, *fault.path), str(fault), at_key=fault.at_key)) from None

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from statistics import fmean
 from typing import Any
 
+from harness import catalogue
 from harness.grading import UNGRADED
 from harness.metrics import avg_at, pass_at
+from harness.overlaps import seen
 from harness.plan import Exam, Plan, Row, percent
-from harness.results import Analysis, Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result
+from harness.results import Analysis, Answers, Audit, AvgAt, Cost, ExamScore, GraderPair, Meters, Overlap, Provenance, Result, Tally
 from harness.run import Failure
 from harness.spec import Suite
 from harness.statistics import stderr
 from harness.store import Corrupt, Record, Store
 
+NAMED = 5  # so many places of a disagreement are kept
+
 
 def results(
     suite: Suite, plan: Plan, rows: list[Row], store: Store, failures: dict[str, Failure], provenance: dict[str, Any]
 ) -> list[Result]:
-    return [result(suite, plan, row, store, failures, provenance) for row in rows]
+    found = seen(plan, store)
+    overlaps = {exam: Overlap(exact=each.exact, near=each.near, declared=each.declared) for exam, each in found.items()}
+    return [result(suite, plan, row, store, failures, provenance, overlaps) for row in rows]
+
+
+def older(exam: Exam, student: str) -> bool:
+    """Whether the exam was public in a month before the student's model was, as far as both catalogues tell."""
+    name, date = student.partition("@")[0], exam.problems.entry.get("date")
+    released = catalogue.model(name).get("date") if name in catalogue.names("models") else None
+    return bool(date and released) and str(date)[:7] < str(released)[:7]
 
 
 def record_of(store: Store, address: str | None) -> Record | None:
@@ -29,12 +44,23 @@ def record_of(store: Store, address: str | None) -> Record | None:
         return None
 
 
-def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str, Failure], provenance: dict[str, Any]) -> Result:
+def result(
+    suite: Suite,
+    plan: Plan,
+    row: Row,
+    store: Store,
+    failures: dict[str, Failure],
+    provenance: dict[str, Any],
+    overlaps: dict[str, Overlap],
+) -> Result:
     scores, first = {}, None
+    mode = suite.pairs[row.pair].modes.student  # what a column's hash says, for all rows of a pair
     for exam in plan.exams:
         for at in exam.at:
             if record := record_of(store, row.steps.get(f"score/{exam.cell(at)}")):
-                scores[exam.cell(at)] = cell(record.facts, exam, percent(at), row.again)
+                scores[exam.cell(at)] = cell(record.facts, exam.in_mode(mode), percent(at), row.again, grading(store, record)).model_copy(
+                    update={"overlap": overlaps.get(exam.name), "older_than_model": older(exam, suite.pairs[row.pair].student)}
+                )
                 first = first or record
     trained = record_of(store, row.steps.get("train"))
     needed = plan.needed(row.steps.values())
@@ -68,10 +94,47 @@ def result(suite: Suite, plan: Plan, row: Row, store: Store, failures: dict[str,
     )
 
 
-def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool) -> ExamScore:
-    """A cell from its counts. What could not be graded leaves the figures undefined rather than wrong."""
+def grading(store: Store, score: Record) -> dict[str, Any]:
+    """Who graded the answers of a score, where programs were run, and what other graders said of the same answers."""
+    inputs = [address for role, address in sorted(score.step["inputs"].items()) if role.startswith("grades/")]
+    records = [record for address in inputs if (record := record_of(store, address))]
+    graders = {f"{name} {version}" for record in records for name, version in record.step["params"]["grader"].items()}
+    rungs = {record.facts["sandbox"] for record in records if record.facts.get("sandbox")}
+    audits = [record.facts["audit"] for record in records if record.facts.get("audit")]
+    return {
+        "grader": ", ".join(sorted(graders)) or None,
+        "sandbox": "none" if "none" in rungs else ", ".join(sorted(rungs)) or None,
+        "audit": audited([Audit.model_validate(audit) for audit in audits]),
+    }
+
+
+def audited(audits: list[Audit]) -> Audit | None:
+    """Audits of several ranges of samples as one."""
+    if not audits:
+        return None
+    tallies: dict[str, Counter[str]] = {}
+    pairs: dict[tuple[str, str], GraderPair] = {}
+    for audit in audits:
+        for tally in audit.tallies:
+            tallies.setdefault(tally.profile, Counter()).update(tally.verdicts)
+        for pair in audit.pairs:
+            before = pairs.get((pair.a, pair.b))
+            pairs[pair.a, pair.b] = pair if before is None else together(before, pair)
+    said = tuple(Tally(profile=profile, verdicts=dict(sorted(counts.items()))) for profile, counts in tallies.items())
+    return Audit(responses=sum(audit.responses for audit in audits), tallies=said, pairs=tuple(pairs.values()))
+
+
+def together(one: GraderPair, other: GraderPair) -> GraderPair:
+    counts = ("both_right", "only_a", "only_b", "both_wrong", "unanswered", "ungraded", "found_by_one")
+    places = ("only_a_places", "only_b_places")
+    summed = {name: getattr(one, name) + getattr(other, name) for name in (*counts, *places)}
+    return one.model_copy(update=summed | {name: summed[name][:NAMED] for name in places})
+
+
+def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool, graded_by: dict[str, Any]) -> ExamScore:
+    """A cell from its counts. Where an answer is missing or could not be graded, the figures are undefined rather than wrong."""
     graded, correct, samples = facts["graded"], facts["correct"], facts["samples"]
-    whole = min(graded) > 0
+    whole = min(graded) == samples
     ks = sorted({k for k in (1, 2, 4, 8, 16, 32, 64) if k < samples} | {samples, *exam.passes})
     return ExamScore(
         problems=facts["problems"],
@@ -80,11 +143,19 @@ def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool) -> ExamScore:
         graded=graded,
         correct=correct,
         avg_at=AvgAt(k=samples, value=avg_at(correct, graded) if whole else None, stderr=stderr(correct, graded) if whole else None),
-        pass_at={str(k): pass_at(correct, graded, k) if min(graded) >= k else None for k in ks},
+        pass_at={str(k): pass_at(correct, graded, k) if whole else None for k in ks},
+        maj_at={k: fmean(parts) if whole else None for k, parts in facts["votes"].items()},
         truncated=facts["truncated"],
         ungraded=facts["ungraded"],
+        missing=facts["missing"],
+        missing_first=tuple(facts["missing_first"]),
+        unfinished=sum(facts["unfinished"]),
+        verdicts=facts["verdicts"],
+        mean_length=facts["mean_length"],
+        under_cap={cap: tuple(counts) for cap, counts in facts["under_cap"].items()},
         at=at,
         protocol=exam.protocol_again if again else exam.protocol,
+        **graded_by,
     )
 
 

@@ -34,6 +34,7 @@ PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "seq", "map", "ti
 SECTIONS = frozenset(
     {
         ("seeds",),
+        ("overlap",),
         ("report",),
         ("report", "primary"),
         ("train",),

@@ -94,6 +94,8 @@ class Screen:
             self.say(f"[{progress.done:>{len(str(progress.total))}}/{progress.total}] {step.title} ({seconds:.0f} s)")
 
     def row_done(self, row: Row, progress: Progress) -> None:
+        if not row.pair:  # what is looked at before any row
+            return
         seed = "" if row.seed is None else f" · seed {row.seed}"
         said = " · ".join(part for part in (row.pair, row.label, row.budget) if part)
         self.say(

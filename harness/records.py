@@ -67,6 +67,16 @@ class Rollout:
 
 
 @dataclass(frozen=True)
+class Length:
+    """A rollout without its tokens: how many there are, and whether the limit cut it."""
+
+    problem_id: str
+    sample: int
+    tokens: int
+    cut: bool
+
+
+@dataclass(frozen=True)
 class Trajectory:
     """The same response under two readings. `author` wrote it: student, teacher or, of a reference solution, nobody.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalogue
+from harness.grading import MATH
 from harness.records import Fault
 from harness.sampling.available import check_engine
 from harness.seeds import derive
@@ -156,15 +157,23 @@ def cut_budget(budget: Budget) -> Budget:
 
 def exam_cuts(suite: Suite) -> dict[SamplingSpec, SamplingSpec]:
     """Every way in which exams are sat → the cut one. Two ways stay two: each further one has a token less."""
-    ways = dict.fromkeys(suite.exam_sampling(group, benchmark) for group in suite.evaluate for benchmark in group.benchmarks)
+    ways = dict.fromkeys(way_of(suite, group, benchmark)[0] for group in suite.evaluate for benchmark in group.benchmarks)
     return {way: cut_sampling(way, max(2, TOKENS - number)) for number, way in enumerate(ways)}
 
 
+def way_of(suite: Suite, group: EvalGroup, benchmark: str | dict[str, Any]) -> tuple[SamplingSpec, str | None]:
+    """How the first pair's student sits an exam, and what grader its answers go to where they are of mathematics."""
+    grader = suite.exam_grader(group, benchmark)
+    mode = next(iter(suite.pairs.values())).modes.student
+    return suite.exam_sampling(group, benchmark, mode), grader if grader in MATH else None
+
+
 def cut_exams(suite: Suite, group: EvalGroup, cuts: dict[SamplingSpec, SamplingSpec]) -> Iterator[EvalGroup]:
-    """The group with its sampling written out; one for each stretch of benchmarks that its protocol lets be sat alike."""
-    for way, benchmarks in itertools.groupby(group.benchmarks, lambda benchmark: suite.exam_sampling(group, benchmark)):
+    """The group with its sampling written out; one for each stretch of benchmarks that are sat and graded alike."""
+    for (way, grader), benchmarks in itertools.groupby(group.benchmarks, lambda benchmark: way_of(suite, group, benchmark)):
         asked = group.metrics and list(dict.fromkeys(cut_metric(metric, cuts[way].n) for metric in group.metrics))
-        yield group.model_copy(update={"benchmarks": list(benchmarks), "protocol": None, "sampling": cuts[way], "metrics": asked})
+        cut = {"benchmarks": list(benchmarks), "protocol": None, "sampling": cuts[way], "grader": grader, "metrics": asked}
+        yield group.model_copy(update=cut)
 
 
 def cut_metric(metric: str, most: int) -> str:
@@ -194,32 +203,34 @@ def handfuls(suite: Suite, rows: Path | None) -> Iterator[tuple[str, catalogue.P
 
 def handful(found: catalogue.ProblemSet, rows: Path | None, trains: bool, solutions: bool) -> catalogue.ProblemSet:
     """The set itself where it is made here or lies here, else its local form below `rows`, else made-up problems under its name."""
-    if "hub" in found.entry:
-        found = local(found, rows, solutions) or made_up(found.name, trains)
-    return replace(found, entry={**found.entry, "take": EXAMINED_ON})
+    known = found.listed
+    if "hub" in found.entry or "download" in found.entry:
+        found = local(found, rows, solutions) or made_up(found, trains)
+    return replace(found, entry={**found.entry, "take": EXAMINED_ON}, listed=known)
 
 
 def local(found: catalogue.ProblemSet, rows: Path | None, solutions: bool) -> catalogue.ProblemSet | None:
-    form = catalogue.local_form(found.name) if found.name in catalogue.names("problems") else None
-    if not form or rows is None or not (rows / form["file"]).is_file() or (solutions and "solution" not in form["fields"]):
+    form = catalogue.local_form(found)
+    if not form or rows is None or not (rows / form["file"]).is_file():
         return None
-    said = {key: value for key, value in form.items() if key != "count"}  # a part of the file is as good, here
+    if solutions and not catalogue.describe(found.name, form).solution:
+        return None
+    said = {key: value for key, value in form.items() if key not in ("count", "window")}  # a part of the file is as good, here
     try:
         return catalogue.inline_problem_set({**said, "file": str((rows / form["file"]).resolve())})
     except ValueError as fault:
         raise Fault(f"suites/problems.yaml: {found.name}: local: {fault}") from None
 
 
-def made_up(name: str, trains: bool) -> catalogue.ProblemSet:
-    chain = {
-        "kind": "chain",
+def made_up(found: catalogue.ProblemSet, trains: bool) -> catalogue.ProblemSet:
+    asked = {
         "count": TRAINED_ON if trains else EXAMINED_ON,
-        "seed": derive("rehearsal", name),
+        "seed": derive("rehearsal", found.name),
         "split": "train" if trains else "exam",
-        "steps": list(CHAINS),
-        "prefix": name,
+        "prefix": found.name,
     }
-    return catalogue.describe(name, {"made": chain, "domain": "math"})
+    made = {"kind": "programs", **asked} if found.domain == "code" else {"kind": "chain", **asked, "steps": list(CHAINS)}
+    return catalogue.describe(found.name, {"made": made, "domain": found.domain})
 
 
 # What is said of it

@@ -16,6 +16,7 @@ from harness.records import Fault
 from harness.store import write_atomically
 
 FORMAT = 1
+COUNTS = re.compile(r"\[\n\s+\d+(,\n\s+\d+)*\n\s+\]")  # a list of counts stands in one line; no text holds a line break in JSON
 SUITE_FILE = "suite.json"  # the resolved suite, beside the rows
 
 
@@ -45,6 +46,45 @@ class AvgAt(Strict):
     stderr: float | None
 
 
+class Overlap(Strict):
+    """How many of an exam's questions were trained on as they stand, how many nearly so, and whether the suite says that this is meant."""
+
+    exact: int
+    near: int
+    declared: bool = False
+
+
+class Tally(Strict):
+    """How often one grader gave each verdict."""
+
+    profile: str
+    verdicts: dict[str, int]
+
+
+class GraderPair(Strict):
+    """Two graders on the same answers. `ungraded`: the machinery failed one of them; in no other count. `found_by_one`: only one saw an answer."""
+
+    a: str
+    b: str
+    both_right: int
+    only_a: int
+    only_b: int
+    both_wrong: int
+    unanswered: int
+    ungraded: int
+    found_by_one: int
+    only_a_places: tuple[tuple[str, int], ...] = ()  # the first few: problem id, sample
+    only_b_places: tuple[tuple[str, int], ...] = ()
+
+
+class Audit(Strict):
+    """What several graders say of the same answers; never an input of a score."""
+
+    responses: int
+    tallies: tuple[Tally, ...]
+    pairs: tuple[GraderPair, ...]
+
+
 class ExamScore(Strict):
     """One exam sat by one row. `graded[i]` of `samples` answers to problem i have a verdict, `correct[i]` of them are right."""
 
@@ -59,6 +99,19 @@ class ExamScore(Strict):
     ungraded: int = 0  # answers without a verdict through a fault of the machinery
     at: str = "100%"
     protocol: str
+    overlap: Overlap | None = None  # None in files older than the comparison
+    older_than_model: bool = False  # made public before the student's model was: it may have seen the questions
+    # From here on: None or empty in files that are older than the field.
+    missing: int = Field(default=0, ge=0)  # samples that are not there: neither graded nor ungraded
+    missing_first: tuple[str, ...] = ()  # the first of them, by name
+    unfinished: int | None = None  # answers with this verdict: cut by the limit, or thinking that never closed
+    verdicts: dict[str, int] = {}  # all of them, the machinery's too
+    mean_length: float | None = None  # of a response, in tokens
+    maj_at: dict[str, float | None] = {}  # k → Maj@k, for each k that the suite asks for
+    under_cap: dict[str, tuple[int, ...]] = {}  # token limit → right answers per problem, had the limit been that
+    grader: str | None = None  # name and version
+    sandbox: str | None = None  # what programs were run in; "none" is said, not left out
+    audit: Audit | None = None  # what other graders say of the same answers
 
     @model_validator(mode="after")
     def _counts_fit(self) -> ExamScore:
@@ -69,12 +122,23 @@ class ExamScore(Strict):
         for place, (right, of) in enumerate(zip(self.correct, self.graded, strict=True)):
             if not 0 <= right <= of <= self.samples:
                 raise ValueError(f"problem {place}: {right} correct of {of} graded of {self.samples} samples cannot be")
+        below = (0,) * self.problems
+        for cap, counts in sorted(self.under_cap.items(), key=lambda each: int(each[0]) if each[0].isdecimal() else -1):
+            if not cap.isdecimal() or len(counts) != self.problems:
+                raise ValueError(f"under_cap: {cap!r}: a number of tokens and a count for each of {self.problems} problems are wanted")
+            if not all(low <= here <= right for low, here, right in zip(below, counts, self.correct, strict=True)):
+                raise ValueError(f"under_cap: {cap}: more right answers than under a higher limit cannot be")
+            below = counts
         return self
 
     @property
     def complete(self) -> bool:
         """Every sample of every problem has a verdict."""
-        return self.ungraded == 0 and 0 < self.problems == len(self.graded) and all(count == self.samples for count in self.graded)
+        return (
+            self.ungraded == self.missing == 0
+            and 0 < self.problems == len(self.graded)
+            and all(count == self.samples for count in self.graded)
+        )
 
 
 class Written(Strict):
@@ -197,6 +261,7 @@ def write_result(folder: Path, result: Result, *, several_budgets: bool = False)
     """Write the row below its suite's folder, whole or not at all, and say where."""
     path = folder / file_name(result, several_budgets=several_budgets)
     text = json.dumps(result.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = COUNTS.sub(lambda found: "".join(found[0].split()).replace(",", ", "), text)
     write_atomically(path, text.encode())
     return path
 

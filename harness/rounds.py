@@ -24,7 +24,10 @@ UNSOLVED = 0.5  # share of the problems, guessed for the plan
 
 
 def sample_ranges(start: int, stop: int) -> list[tuple[int, int]]:
-    """[start, stop) cut at 0, 1, 2, 4, 8, …: raising n adds ranges and changes none."""
+    """[start, stop) cut at 0, 1, 2, 4, 8, …: raising n from a power of two adds ranges and changes none.
+
+    From another n it changes the last: [8, 12) is written again as a part of [8, 16).
+    """
     cuts = [0, 1]
     while cuts[-1] < stop:
         cuts.append(cuts[-1] * 2)
@@ -82,7 +85,7 @@ def generate_step(
 
 def heads(seed: int, round_: int, problem: str, share: float) -> bool:
     """The coin of a problem in a round: heads with the chance `share`."""
-    return uniforms(derive(seed, "coin", round_, problem), 1)[0] < share
+    return bool(uniforms(derive(seed, "coin", round_, problem), 1)[0] < share)
 
 
 def grade_step(written: Step, problems: str, grader: dict[str, int], golds: str, title: str) -> Step:

@@ -10,7 +10,8 @@ from typing import Any
 
 # A stage's number is raised when the meaning of its work changes; code itself is not hashed.
 STAGES = {
-    "problems": 1,
+    "problems": 2,
+    "overlap": 1,
     "select": 2,
     "pretrain": 1,
     "standin": 1,
@@ -22,7 +23,7 @@ STAGES = {
     "train": 3,
     "analyse": 2,
     "snapshot": 1,
-    "score": 1,
+    "score": 2,
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.records import Grade, Problem, Rollout, Trajectory, Verdict
+from harness.records import Grade, Length, Problem, Rollout, Trajectory, Verdict
 
 INTS, FLOATS, TEXT = pa.list_(pa.int32()), pa.list_(pa.float32()), pa.string()
 
@@ -68,6 +68,16 @@ def grades_to_bytes(grades: Iterable[Grade]) -> bytes:
 def grades_from(data: bytes | Path) -> list[Grade]:
     rows = pq.read_table(io.BytesIO(data) if isinstance(data, bytes) else data).to_pylist()
     return [Grade(row["problem_id"], row["sample"], Verdict(row["verdict"], row["extracted"], row["detail"])) for row in rows]
+
+
+def lengths_from(path: Path) -> list[Length]:
+    """Of rollouts, batch by batch: their tokens themselves may be more than memory holds."""
+    found = []
+    for batch in pq.ParquetFile(path).iter_batches(columns=["problem_id", "sample", "response_ids", "finish_reason"]):
+        tokens = batch["response_ids"].value_lengths().to_pylist()
+        rest = (batch[name].to_pylist() for name in ("problem_id", "sample", "finish_reason"))
+        found += [Length(problem, sample, count, reason == "length") for problem, sample, reason, count in zip(*rest, tokens, strict=True)]
+    return found
 
 
 def _bytes(rows: list[dict], schema: pa.Schema) -> bytes:

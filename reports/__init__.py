@@ -18,6 +18,7 @@ PAGES = (
     ("difficulty.csv", sheets.difficulty),
     ("written.csv", sheets.written),
     ("course.csv", sheets.course),
+    ("caps.csv", sheets.caps),
 )
 
 

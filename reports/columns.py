@@ -23,7 +23,10 @@ def exam_columns(results: Sequence[Result], suite: Mapping[str, Any]) -> tuple[E
         for name, score in result.scores.items():
             if result.label == AGAIN and any(same_but_for_seed(exam, name, score) for exam in found.values()):
                 continue
-            exam = Exam(name, score.protocol, score.problems_hash, score.problems, score.samples, score.samples, score.at)
+            exam = Exam(
+                name, score.protocol, score.problems_hash, score.problems, score.samples, score.samples, score.at,
+                older=score.older_than_model, overlap=score.overlap,
+            )  # fmt: skip
             found.setdefault(exam.key, exam)
     said = [exam if isinstance(exam, Mapping) else {"name": exam} for exam in suite.get("exams") or ()]
     order = {str(exam.get("name")): place for place, exam in enumerate(said)}
@@ -31,15 +34,26 @@ def exam_columns(results: Sequence[Result], suite: Mapping[str, Any]) -> tuple[E
     asked = {str(exam.get("name")): int(exam["pass"]) for exam in said if exam.get("pass")}  # k of Pass@k; any of the n where unsaid
     columns = sorted(found.values(), key=lambda exam: (order.get(exam.name, len(order)), exam.key))
     times = Counter(exam.name for exam in columns)
+    votes = votes_of(results)
     return tuple(
         replace(
             exam,
             pass_k=asked.get(exam.name, asked.get(exam.name.partition("@")[0], exam.pass_k)),
             alone=times[exam.name] == 1,
+            votes=tuple(sorted(votes.get(exam.key, ()))),
             date=str(dates[exam.name]) if dates.get(exam.name) else None,
         )
         for exam in columns
     )
+
+
+def votes_of(results: Sequence[Result]) -> dict[Key, set[int]]:
+    """The k of each Maj@k that any row has in a column."""
+    found: dict[Key, set[int]] = {}
+    for result in results:
+        for name, score in result.scores.items():
+            found.setdefault((name, score.protocol, score.problems_hash), set()).update(int(k) for k in score.maj_at if k.isdecimal())
+    return found
 
 
 def primary(suite: Mapping[str, Any], exams: Sequence[Exam]) -> tuple[Primary, int | None]:

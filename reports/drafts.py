@@ -25,7 +25,7 @@ class Draft:
     role: str
     results: tuple[Result, ...]
     scores: Mapping[Key, Mapping[Seed, ExamScore]]  # all of them
-    whole: Mapping[Key, Mapping[Seed, ExamScore]]  # complete ones of finished seeds: what may be compared
+    whole: Mapping[Key, Mapping[Seed, ExamScore]]  # of finished seeds, where all are complete: what may be compared
 
     @property
     def first(self) -> Result:
@@ -88,6 +88,7 @@ def drafts(results: Sequence[Result], exams: Sequence[Exam], rows: Sequence[str]
         )
         scores: dict[Key, dict[Seed, ExamScore]] = {}
         whole: dict[Key, dict[Seed, ExamScore]] = {}
+        short: set[Key] = set()  # an answer of a finished seed is missing: the others' mean would be another row's
         for result in mine:
             for name, score in result.scores.items():
                 key = (name, score.protocol, score.problems_hash)
@@ -96,6 +97,9 @@ def drafts(results: Sequence[Result], exams: Sequence[Exam], rows: Sequence[str]
                 scores.setdefault(key, {})[result.seed] = score
                 if result.status == "done" and score.complete:
                     whole.setdefault(key, {})[result.seed] = score
+                elif result.status == "done":
+                    short.add(key)
+        whole = {key: by_seed for key, by_seed in whole.items() if key not in short}
         found.append(Draft(label, mine[0].role, tuple(mine), scores, whole))
     return sorted(
         found,

@@ -10,6 +10,7 @@ import jinja2
 
 from harness.results import Meters
 from reports import words
+from reports.charts import chart, coloured
 from reports.diagnostics import column_groups, never_cut
 from reports.difficulty import FEW
 from reports.nouns import AGAIN, BLOCKS, SEEDS_FOR_RANKS, Board, Group, Row
@@ -17,7 +18,7 @@ from reports.sparklines import shown, sparklines
 from reports.wrapping import argued, breakable, brief, dotted
 
 TEMPLATES = Path(__file__).parent / "templates"
-FILES = ("leaderboard.csv", "difficulty.csv", "written.csv", "course.csv", "leaderboard.md")  # that stand beside the page
+FILES = ("leaderboard.csv", "difficulty.csv", "written.csv", "course.csv", "caps.csv", "leaderboard.md")  # that stand beside the page
 QUESTIONS = {
     "writer": "whose tokens are trained on",
     "teacher": "which model teaches",
@@ -111,6 +112,8 @@ def _environment() -> jinja2.Environment:
         "diagnostics": column_groups,
         "never_cut": never_cut,
         "sparklines": sparklines,
+        "chart": chart,
+        "coloured": coloured,
         "shown": shown,
         "few": FEW,
     }

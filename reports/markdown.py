@@ -8,7 +8,7 @@ from reports.claims import noise
 from reports.markup import as_text, code, inline, table
 from reports.nouns import Board, Deviation, Exam, Group, Row
 from reports.summaries import analysis
-from reports.words import DASH, basis, gap, hours, interval, percent, plain, points, series
+from reports.words import DASH, basis, gap, hours, interval, percent, plain, plural, points, series
 
 
 def text(board: Board) -> str:
@@ -46,8 +46,9 @@ def _group(group: Group) -> Iterable[str]:
     )
     head = [
         "row",
-        *(f"{_exam(exam)} {figure}" for exam in group.exams for figure in (f"Avg@{exam.samples} ±", "Δ base", f"Pass@{exam.pass_k}")),
+        *(f"{_exam(exam)} {figure}" for exam in group.exams for figure in _figures(exam)),
     ]
+    yield from (*(f"- {_sat(exam)}" for exam in group.exams), "")
     yield from table(head, [_scores(row, group) for row in group.rows])
     yield ""
     broken = [row for row in group.rows if row.reason]
@@ -64,7 +65,18 @@ def _basis(group: Group) -> str:
 
 
 def _exam(exam: Exam) -> str:
-    return exam.name if exam.alone else f"{exam.name} ({exam.protocol})"
+    said = [*([] if exam.alone else [exam.protocol]), *(word for word, _ in exam.marks)]
+    return f"{exam.name} ({'; '.join(said)})" if said else exam.name
+
+
+def _figures(exam: Exam) -> list[str]:
+    return [f"Avg@{exam.samples} ±", "Δ base", f"Pass@{exam.pass_k}", *(f"Maj@{k}" for k in exam.votes), "unfinished"]
+
+
+def _sat(exam: Exam) -> str:
+    """What an exam is: how many problems, how often each, under which protocol, of which date."""
+    date = f", of {exam.date}" if exam.date else ""
+    return inline(f"{exam.name}: {plural(exam.problems, 'problem')} × {exam.samples}, protocol {exam.protocol}{date}")
 
 
 def _summary(row: Row, group: Group) -> list[str]:
@@ -84,11 +96,13 @@ def _summary(row: Row, group: Group) -> list[str]:
 
 def _scores(row: Row, group: Group) -> list[str]:
     cells = [f"`{code(row.label)}`"]
-    for cell in row.cells:
+    for exam, cell in zip(group.exams, row.cells, strict=True):
         cells += [
-            _with_error(cell.avg) if cell.avg else cell.note or DASH,
+            _with_error(cell.avg) if cell.avg else ", ".join(filter(None, [cell.note, cell.machinery])) or DASH,
             gap(cell.delta and cell.delta.value, bool(cell.avg) and row.label == group.untrained),
             percent(cell.passed),
+            *(percent(value) for value in cell.voted or (None,) * len(exam.votes)),
+            DASH if cell.unfinished is None else f"{percent(cell.unfinished)}%",
         ]
     return cells
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.results import Answers, Meters
+from harness.results import Answers, Meters, Overlap
 from reports.estimates import Estimate
 from reports.words import Span
 
@@ -29,10 +29,26 @@ class Exam:
     at: str = "100%"  # how far into the budget the row was examined
     date: str | None = None
     alone: bool = True  # no other column has this name
+    older: bool = False  # public before the student's model was
+    overlap: Overlap | None = None  # of its questions with those of training
+    votes: tuple[int, ...] = ()  # the k of each Maj@k that any row has
 
     @property
     def key(self) -> Key:
         return self.name, self.protocol, self.problems_hash
+
+    @property
+    def marks(self) -> tuple[tuple[str, str], ...]:
+        """What a reader must know of the questions: a word, and what it means."""
+        found = []
+        if self.older:
+            found.append(("older than the model", "public before the student's model was: it may have seen the questions"))
+        if self.overlap and self.overlap.exact:
+            meant = "the suite declares it" if self.overlap.declared else "the suite does not declare it"
+            found.append((f"{self.overlap.exact} trained on", f"questions that stand in the training data as they are asked; {meant}"))
+        if self.overlap and self.overlap.near:
+            found.append((f"{self.overlap.near} nearly trained on", "questions of which the training data holds most, or a variant"))
+        return tuple(found)
 
     @property
     def sat(self) -> Key:
@@ -67,8 +83,12 @@ class Cell:
     avg: Estimate | None = None
     passed: float | None = None
     delta: Delta | None = None
-    truncated: float | None = None  # share of graded answers cut by the length limit
+    unfinished: float | None = None  # share of the answers that were cut by the token limit, or never came to one
     note: str | None = None
+    voted: tuple[float | None, ...] = ()  # Maj@k, for each k of the exam's `votes`
+    mean_length: float | None = None  # of a response, in tokens
+    machinery: str | None = None  # answers without a verdict through no fault of the model: "3 infra_error"
+    gaps: tuple[str, ...] = ()  # what is missing, by seed and by name
 
 
 @dataclass(frozen=True)
@@ -99,6 +119,7 @@ class Row:
     ended_by: str | None
     diagnostics: Mapping[str, float]
     anchor: str
+    gaps: tuple[str, ...] = ()  # of all exams, and seeds that are not done: why nobody should publish the row as it stands
 
 
 @dataclass(frozen=True)
@@ -228,6 +249,51 @@ class Difficulty:
 
 
 @dataclass(frozen=True)
+class CapRow:
+    label: str
+    block: str
+    values: tuple[float | None, ...]  # share of right answers under each limit
+
+
+@dataclass(frozen=True)
+class UnderCaps:
+    """One exam under lower token limits, from the same answers: what is longer would have been cut."""
+
+    exam: Exam
+    caps: tuple[int, ...]  # ascending, in tokens; the last is the exam's own
+    rows: tuple[CapRow, ...]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two graders on the same answers of one row."""
+
+    agreement: float | None  # share of the answers on which both say the same about rightness; None where they have none in common
+    only_a: int  # right by the first alone
+    only_b: int
+    places: str  # the first of them, by name
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    label: str
+    block: str
+    responses: int
+    right: tuple[float | None, ...]  # by each grader, of the answers that it could judge
+    compared: tuple[Compared | None, ...]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """One exam by several graders."""
+
+    exam: Exam
+    graders: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    rows: tuple[AuditRow, ...]
+
+
+@dataclass(frozen=True)
 class Group:
     """One pair under one budget: what may be compared."""
 
@@ -249,6 +315,8 @@ class Group:
     course: Course | None
     difficulties: tuple[Difficulty, ...]
     undivided: str | None  # why nothing is sorted by difficulty, where nothing is
+    under_caps: tuple[UnderCaps, ...] = ()
+    audits: tuple[Audited, ...] = ()
     pairing: str | None = None  # who learns from whom, in which mode, and what is declared to differ
 
     @property

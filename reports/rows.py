@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness import metrics, statistics
-from harness.results import Meters, Result
-from reports.drafts import Draft, Endpoint, difference, mean, on
+from harness.grading import UNGRADED
+from harness.results import ExamScore, Meters, Result
+from reports.drafts import Draft, Endpoint, Seed, difference, mean, on
 from reports.estimates import Estimate, estimate
 from reports.nouns import Cell, Exam, Primary, Row
 from reports.sees import sees
-from reports.words import DASH, plural, says
+from reports.words import DASH, percent, plural, says
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def row(draft: Draft, field: Field, rank: tuple[int, int] | None, anchor: str) -
         ended_by=" · ".join(dict.fromkeys(result.ended_by for result in shown if result.ended_by)) or None,
         diagnostics=_mean_diagnostics(shown),
         anchor=anchor,
+        gaps=tuple(_gaps_of(draft)),
     )
 
 
@@ -78,11 +81,14 @@ def _marks(draft: Draft, field: Field, cells: Sequence[Cell], found: Estimate | 
             yield f"seed {result.seed} {_reason(result)}"
     if draft.role == "reported":
         yield "reported, not run here"
-    cut = [cell.truncated for cell in cells if cell.truncated]
-    if cut and max(cut) >= 0.005:
-        yield f"{100 * max(cut):.0f}% cut off"
     gaps = [cell.note for cell in cells if cell.note and cell.note.startswith("incomplete")]
     yield from dict.fromkeys(gaps)
+    yield from dict.fromkeys(cell.machinery for cell in cells if cell.machinery)
+    unfinished = [cell.unfinished for cell in cells if cell.unfinished]
+    if unfinished and max(unfinished) >= 0.005:
+        yield f"{percent(max(unfinished))}% unfinished"
+    if any(score.sandbox == "none" for column in draft.scores.values() for score in column.values()):
+        yield "graded without a sandbox"
     if draft.done and found is None and not gaps:
         missing = [name for name in field.primary.over if name not in {column[0] for column in draft.scores}]
         yield f"no score on {', '.join(missing)}" if missing else "other protocol" if field.endpoint else "protocols differ"
@@ -103,12 +109,18 @@ def _cell(draft: Draft, exam: Exam, untrained: Draft | None) -> Cell:
         said = next(iter(scores.values()))
         value = said.avg_at.value
         return Cell(Estimate(value, said.avg_at.stderr) if value is not None else None, said.pass_at.get(str(exam.pass_k)), note="reported")
-    graded, cut = sum(sum(score.graded) for score in scores.values()), sum(score.truncated for score in scores.values())
-    truncated = cut / graded if graded else None
+    unfinished, length = _unfinished(scores.values()), _average(score.mean_length for score in scores.values())
     whole = [score for score in scores.values() if score.complete]
     if len(whole) < len(scores):
+        graded = sum(sum(score.graded) for score in scores.values())
         asked = sum(score.problems * score.samples for score in scores.values())
-        return Cell(truncated=truncated, note=f"incomplete {graded:,}/{asked:,}")
+        return Cell(
+            unfinished=unfinished,
+            note=f"incomplete {graded:,}/{asked:,}",
+            mean_length=length,
+            machinery=_machinery(scores.values()),
+            gaps=tuple(_gaps(scores)),
+        )
     passed = sum(metrics.pass_at(list(score.correct), list(score.graded), exam.pass_k) for score in whole) / len(whole)
     if len(whole) == 1:
         only = whole[0]
@@ -116,7 +128,45 @@ def _cell(draft: Draft, exam: Exam, untrained: Draft | None) -> Cell:
         avg = Estimate(metrics.avg_at(list(only.correct), list(only.graded)), error, only.problems - 1)
     else:
         avg = estimate([np.stack([np.array(score.correct) / np.array(score.graded) for score in whole])])
-    return Cell(avg, passed, difference(draft, untrained and untrained.before(exam), on(exam.key)), truncated)
+    voted = tuple(_average(score.maj_at.get(str(k)) for score in whole) for k in exam.votes)
+    delta = difference(draft, untrained and untrained.before(exam), on(exam.key))
+    return Cell(avg, passed, delta, unfinished, voted=voted, mean_length=length)
+
+
+def _unfinished(scores: Collection[ExamScore]) -> float | None:
+    """The share of the answers that are there. Files from before the verdict was counted say how many the limit cut."""
+    there = sum(sum(score.graded) + score.ungraded for score in scores)
+    return sum(score.truncated if score.unfinished is None else score.unfinished for score in scores) / there if there else None
+
+
+def _machinery(scores: Iterable[ExamScore]) -> str | None:
+    found: Counter[str] = Counter()
+    for score in scores:
+        named = {name: score.verdicts[name] for name in UNGRADED if score.verdicts.get(name)}
+        found.update(named or {"ungraded": score.ungraded})
+    return ", ".join(f"{count} {name}" for name, count in sorted(found.items()) if count) or None
+
+
+def _gaps(scores: Mapping[Seed, ExamScore]) -> Iterable[str]:
+    """What is missing of one exam, seed by seed."""
+    for seed, score in scores.items():
+        if not score.complete:
+            first = ", ".join(score.missing_first) + (" …" if len(score.missing_first) < score.missing else "")
+            missing = f"{score.missing} missing" + (f" ({first})" if score.missing_first else "")
+            why = [*([missing] if score.missing else []), *filter(None, [_machinery([score])])]
+            counts = f"incomplete {sum(score.graded):,}/{score.problems * score.samples:,}"
+            yield ", ".join([("" if seed is None else f"seed {seed}: ") + counts, *why])
+
+
+def _gaps_of(draft: Draft) -> Iterable[str]:
+    """What is missing of a row: seeds that ended before they were done, and answers."""
+    if draft.role == "reported":
+        return
+    for result in draft.results:
+        if result.status == "incomplete":
+            yield ("" if result.seed is None else f"seed {result.seed}: ") + _reason(result)
+    for (exam, _, _), scores in draft.scores.items():
+        yield from (f"{exam}: {gap}" for gap in _gaps(scores))
 
 
 def _average(values: Iterable[float | None]) -> float | None:

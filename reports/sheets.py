@@ -1,4 +1,4 @@
-"""The analysis as CSV: by difficulty, what was written, the course of training. Tidy: one line a figure's place, shares as fractions."""
+"""The analysis as CSV: by difficulty, what was written, the course of training, token limits. Tidy: one line a figure's place, shares as fractions."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ WRITTEN = (
 )  # fmt: skip
 COURSE = (*PLACE, "measure", "attempts", "at", "value")
 
+CAPS = (*PLACE, "exam", "protocol", "max_tokens", "avg")
+
 
 def difficulty(board: Board) -> str:
     return lines(DIFFICULTY, (line for group in board.groups for line in _difficulty(group)))
@@ -29,6 +31,17 @@ def written(board: Board) -> str:
 
 def course(board: Board) -> str:
     return lines(COURSE, (line for group in board.groups for line in _course(group)))
+
+
+def caps(board: Board) -> str:
+    return lines(CAPS, (line for group in board.groups for line in _caps(group)))
+
+
+def _caps(group: Group) -> Iterable[Sequence[object]]:
+    for found in group.under_caps:
+        for row in found.rows:
+            for cap, value in zip(found.caps, row.values, strict=True):
+                yield (*_place(group, row.label), found.exam.name, found.exam.protocol, cap, value)
 
 
 def _place(group: Group, label: str) -> tuple:

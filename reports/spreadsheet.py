@@ -37,7 +37,10 @@ EXAM = (
     "delta",
     "delta_low",
     "delta_high",
-    "truncated",
+    "maj_k",
+    "maj",
+    "unfinished",
+    "mean_length",
     "note",
 )
 ANSWERS = ("writer", "teacher", "reads", "loss", "tokens", "keep", "also")
@@ -60,7 +63,7 @@ def lines(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _lines(board: Board) -> Iterable[Sequence[object]]:
     for group in board.groups:
         for row in (*group.rows, *group.retired):
-            sat = [(exam, cell) for exam, cell in zip(group.exams, row.cells, strict=True) if cell.avg or cell.truncated is not None]
+            sat = [(exam, cell) for exam, cell in zip(group.exams, row.cells, strict=True) if cell.avg or cell.unfinished is not None]
             for exam, cell in sat or [(None, None)]:
                 yield (*_row(group, row), *_primary(group, row), *_exam(exam, cell), *_answers(row), *_cost(row))
 
@@ -88,7 +91,8 @@ def _exam(exam: Exam | None, cell: Cell | None) -> tuple:
     low, high = cell.delta.interval95 if cell.delta and cell.delta.interval95 else (None, None)
     return (
         exam.name, exam.protocol, exam.problems, exam.samples, exam.samples, cell.avg and cell.avg.value, cell.avg and cell.avg.stderr,
-        exam.pass_k, cell.passed, cell.delta and cell.delta.value, low, high, cell.truncated, cell.note,
+        exam.pass_k, cell.passed, cell.delta and cell.delta.value, low, high,
+        exam.votes[-1] if exam.votes else None, cell.voted[-1] if cell.voted else None, cell.unfinished, cell.mean_length, cell.note,
     )  # fmt: skip
 
 

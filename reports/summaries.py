@@ -1,16 +1,20 @@
-"""The analysis of a group in Markdown: by difficulty, what was written, the course of training."""
+"""The analysis of a group in Markdown: lower token limits, by difficulty, what was written, the course of training."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from reports.markup import code, inline, table
-from reports.nouns import Course, Delta, Difficulty, Group, Measure, Measured, Writing
+from reports.nouns import Audited, Compared, Course, Delta, Difficulty, Group, Measure, Measured, UnderCaps, Writing
 from reports.sparklines import shown
 from reports.words import DASH, amount, bucket, gap, interval, percent, plural, shared, tokens
 
 
 def analysis(group: Group) -> Iterable[str]:
+    for found in group.under_caps:
+        yield from _under_caps(found)
+    for found in group.audits:
+        yield from _audited(found)
     for found in group.difficulties:
         yield from _difficulty(found, group)
     if group.undivided:
@@ -19,6 +23,39 @@ def analysis(group: Group) -> Iterable[str]:
         yield from _written(group.writing)
     if group.course:
         yield from _course(group.course)
+
+
+def _under_caps(found: UnderCaps) -> Iterable[str]:
+    yield from (
+        f"### {inline(found.exam.name)} under lower token limits",
+        "",
+        f"Avg@{found.exam.samples} in percent had the limit been so many tokens, from the same answers: a longer one would have been cut, "
+        "and counts as wrong. The last column is the exam as it was sat.",
+        "",
+    )
+    yield from table(
+        ["row", *(f"{cap:,}" for cap in found.caps)], [[f"`{code(row.label)}`", *map(percent, row.values)] for row in found.rows]
+    )
+    yield ""
+
+
+def _audited(found: Audited) -> Iterable[str]:
+    yield from (
+        f"### {inline(found.exam.name)}: the same answers, {plural(len(found.graders), 'grader')}",
+        "",
+        "Right answers in percent by each grader; then how often two of them agree, and how many answers each of the two alone calls right.",
+        "",
+    )
+    pairs = [column for a, b in found.pairs for column in (f"{a} = {b}", f"only {a}", f"only {b}")]
+    lines = []
+    for row in found.rows:
+        compared = [text for each in row.compared for text in _compared(each)]
+        lines.append([f"`{code(row.label)}`", amount(row.responses), *map(percent, row.right), *compared])
+    yield from (*table(["row", "answers", *found.graders, *pairs], lines), "")
+
+
+def _compared(found: Compared | None) -> list[str]:
+    return [DASH] * 3 if found is None else [_share(found.agreement), amount(found.only_a), amount(found.only_b)]
 
 
 def _difficulty(found: Difficulty, group: Group) -> Iterable[str]:

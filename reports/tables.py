@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from harness.results import Result
+from reports.audits import audits
+from reports.caps import under_caps
 from reports.claims import judged
 from reports.columns import endpoint, exam_columns, primary
 from reports.course import course
@@ -107,6 +109,8 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         seeds=seeds,
         writing=writing(followed),
         course=course(followed),
+        under_caps=under_caps(as_shown, exams),
+        audits=audits(as_shown, exams),
         difficulties=by_difficulty,
         undivided=undivided,
         pairing=pairing((suite.get("pairs") or {}).get(pair), (suite.get("budgets") or {}).get(budget)),

@@ -95,7 +95,8 @@ def spots(suite: Suite, document: Document) -> list[Spot]:
     for above, source in [(("train", "problems", "set"), suite.train.problems.set), *benchmarks]:
         unpinned = suite.problem_set(source).unpinned
         if unpinned:
-            holder, above = (catalogue.document("problems"), (source,)) if isinstance(source, str) else (document, above)
+            name = catalogue.listed_in(source)
+            holder, above = (catalogue.document("problems"), (name,)) if name else (document, above)
             path = (*above, "hub", "revision")
             spot = Spot("data set", unpinned.partition("@")[0], path, holder.value_place(path))
             found.setdefault(spot.place, spot)

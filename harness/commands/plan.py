@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from harness.overlaps import Seen, seen
 from harness.plan import Plan, plan, summary
 from harness.plan.estimate import PROMPT
 from harness.progress import amount
@@ -48,7 +49,7 @@ def describe(made: Plan, store: Store) -> dict:
     for row in made.rows:
         for address in made.needed(row.steps.values()):
             served[address].append(names[id(row)])
-    steps, whys = [], store.explain(made.steps)
+    steps, whys, found = [], store.explain(made.steps), seen(made, store)
     for step in made.steps:
         try:
             done = store.record(step.address) is not None
@@ -77,7 +78,8 @@ def describe(made: Plan, store: Store) -> dict:
         }
         for row in made.rows
     ]
-    return {"steps": steps, "rows": rows, **summary(made)}
+    overlaps = [{name: value for name, value in vars(each).items() if name != "matches"} for each in found.values()]
+    return {"steps": steps, "rows": rows, "overlap": overlaps, **summary(made)}
 
 
 def shortened(why: str, most: int = 140) -> str:
@@ -101,6 +103,8 @@ def text(described: dict, name: str) -> str:
     )
     lines += ["", "shared by most rows"]
     lines += [f"  {len(step['rows']):>3} rows  {step['title']}" for step in shared[:12]]
+    if described["overlap"]:
+        lines += ["", "exams and training", *(f"  {each['exam']}: {Seen(**each, matches=()).line}" for each in described["overlap"])]
     if todo:
         again = [step for step in todo if step["why"] != "new"]
         other = f", {len(again)} that the store has in another form" if again else ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import reports
 from harness.records import Fault
 from reports import terminal
+from reports.nouns import Board
 
 RESULTS = Path("results")
 SITE = Path("reports/site")
@@ -22,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"a suite's folder of results, or a parent of several (default: {RESULTS}/)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"where the pages go (default: {SITE}/<suite>/)")
+    parser.add_argument("--strict", action="store_true", help="end with 1 where an answer is missing or could not be graded, and say which")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,4 +41,12 @@ def run(args: argparse.Namespace) -> int:
     console.print(terminal.renderable(board))
     for path in written:
         console.print(str(path), markup=False, highlight=False, soft_wrap=True)
-    return 0
+    return strict(board) if args.strict else 0
+
+
+def strict(board: Board) -> int:
+    """1 where a row is not whole; what it lacks goes to stderr. A row that failed says so on the page, and lacks nothing."""
+    lacking = [f"{group.suite} · {group.pair} · {row.label}: {gap}" for group in board.groups for row in group.rows for gap in row.gaps]
+    for said in dict.fromkeys(lacking):  # references stand in every group of their pair
+        print(f"harness: {said}", file=sys.stderr)
+    return 1 if lacking else 0

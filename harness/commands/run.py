@@ -14,7 +14,8 @@ from harness.collect import record_of, results
 from harness.commands.plan import STORE
 from harness.commands.report import RESULTS, SITE
 from harness.executors.local import LocalPool
-from harness.plan import Plan, plan
+from harness.overlaps import refuse_undeclared, seen
+from harness.plan import Plan, Row, plan
 from harness.progress import Screen, clock
 from harness.provenance import provenance
 from harness.records import Fault
@@ -117,7 +118,14 @@ def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, 
         needed = made.needed(address for row in rows for address in row.steps.values())
         screen.say(f"{suite.suite}: {len(needed)} steps for {len(rows)} rows, {len(needed - todo)} of them done before")
         with LocalPool(store, facts, args.processes, machine) as pool:
-            failures = carry_out(made, rows, store, todo, pool, screen)
+            failures = carry_out(made, [questions(made, rows)], store, todo, pool, screen)
+            if not failures:  # every problem can be had, and nobody trains unawares on what is asked later
+                found = seen(made, store)
+                refuse_undeclared(found)
+                for each in found.values():
+                    if each.exact or each.near:
+                        screen.say(f"overlap · {each.exam}: {each.line}", "yellow")
+                failures = carry_out(made, rows, store, states(made, store)[0], pool, screen)
         for text in dropped(made, needed, store):
             screen.say(text)
         seconds = clock(screen.seconds)
@@ -130,11 +138,20 @@ def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, 
     for result in found:
         write_result(folder, result, several_budgets=several)
     labels = [row.label for row in suite.rows]
-    columns = [{"name": exam.name, "pass": max(exam.passes, default=exam.sampling.n)} for exam in made.exams]
+    columns = [
+        {"name": exam.name, "pass": max(exam.passes, default=exam.sampling.n), "date": exam.problems.entry.get("date")}
+        for exam in made.exams
+    ]
     current = current_rows(folder, made, [id(row) for row in rows], several)
     document = {**suite.resolved(), "rows": labels, "exams": columns, "current": current}
     write_atomically(folder / SUITE_FILE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
     return closing(site, folder, found, failures, tokens_written(made, rows, store), seconds)
+
+
+def questions(made: Plan, rows: list[Row]) -> Row:
+    """What is looked at before anything is trained: the problems, and each exam's beside those of training."""
+    sat = {address for row in rows for address in row.steps.values()}
+    return Row("", "questions", "control", {exam.name: exam.overlap for exam in made.exams if exam.overlap in sat})
 
 
 def lora_ranks(made: Plan) -> dict[str, int]:

@@ -1,15 +1,22 @@
-"""Grade a completion whose answer stands in a \\boxed{}: extraction here, the typed comparison in a killable worker.
+"""Grade a completion whose answer stands in a \\boxed{}, by one of four profiles (harness.grading.MATH).
 
-Source of the rules: docs of the exams, "Math grading" (a)-(e). Verdicts: `correct`, `wrong`, `no_answer` (no balanced box after the
-thinking), `unfinished` (thinking never closed), `parse_error` (the box holds nothing that we can read), `timeout` (the comparison overran
-its time or memory), `grader_error` (our machinery failed: never a wrong answer). A *gold* that cannot be read raises `Fault`.
+`typed`, ours: extraction here, then a comparison of typed values in a killable worker. `string`: the comparison of text that the trd
+protocol used. `math-verify`: as shipped, from the whole completion. `amo`: AMO-Bench's own parser. The last two run in the worker too.
+
+Source of the typed rules: docs of the exams, "Math grading" (a)-(e). Verdicts: `correct`, `wrong`, `no_answer` (no box after the
+thinking, or the last one never closes), `unfinished` (thinking never closed), `parse_error` (the box holds nothing that we can read),
+`timeout` (the comparison overran its time or memory), `grader_error` (our machinery failed: never a wrong answer). A *gold* that cannot
+be read raises `Fault`.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 
+from harness.grading import MATH, math_string
+from harness.grading.math_text import lists_several
 from harness.records import Fault, Verdict
 
 MAX_CHARS = 2000  # of an extracted answer: longer ones are no answers, and antlr is superlinear
@@ -17,60 +24,70 @@ MAX_DEPTH = 40  # nested brackets: the parser recurses
 MAX_DIGITS = 1200  # of one literal: python's own limit for int(str) is 4300
 MAX_POWERS = 60  # `^` signs in one answer
 
-_TOKEN = re.compile(r"\\boxed\s*\{|\\.|[{}]", re.DOTALL)
+MAX_COMPLETION = 400_000  # characters from the end that math-verify and AMO's parser are given: more than any protocol lets a model write
+MAX_BRACES = 1_000_000  # between the last box and its end
+
+_OPENING = re.compile(r"\\boxed\s*\{")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _JOINT = re.compile(r"(?:\s|\$|\\[()\[\]]|\\q?quad\b|\\[,;: ]|\*\*)*")
-_SEPARATOR = re.compile(r"(?:[,;]|,?\s*(?:\\text\s*\{\s*)?\b(?:and|or)\b(?:\s*\})?)")
+_SEPARATOR = re.compile(r"[,;]?\s*(?:\\text\s*\{[\s,]*)?\b(?:and|or)\b(?:\s*\})?|[,;]")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,1200}")
 
 
 @dataclass(frozen=True)
 class Box:
-    """A balanced box: `start` at the backslash, `end` past the closing brace (characters)."""
+    """`start` at the backslash, `inside` past the brace, `end` past the closing brace (characters); `end` -1 where it never closes."""
 
     start: int
+    inside: int
     end: int
-    content: str
 
 
-def boxes(text: str) -> list[Box]:
-    """All balanced boxes in order of their start, in one pass: a million braces cost a second, not a square of that."""
-    found: list[Box] = []
-    stack: list[tuple[int, int] | None] = []
-    spans: list[tuple[int, int, int]] = []
-    for token in _TOKEN.finditer(text):
-        piece = token.group()
-        if piece == "{":
-            stack.append(None)
-        elif piece == "}":
-            opened = stack.pop() if stack else None
-            if opened is not None:
-                spans.append((opened[0], opened[1], token.end()))
-        elif piece.startswith("\\boxed"):
-            stack.append((token.start(), token.end()))
-    # Nested boxes share their text, so only the last few contents are cut out: a tower of them would be quadratic.
-    for start, inside, end in sorted(spans)[-64:]:
-        found.append(Box(start, end, text[inside : end - 1].strip()))
-    return found
+def last_box(text: str, before: int | None = None) -> Box | None:
+    """The box that opens last, of those that open before a place. Time linear in the text, however many boxes and braces it holds."""
+    start = len(text) if before is None else before
+    while (start := text.rfind("\\boxed", 0, start)) >= 0:
+        opening = _OPENING.match(text, start)
+        if opening:
+            return Box(start, opening.end(), _closing(text, opening.end()))
+    return None
 
 
-def extract(completion: str, several: bool = False) -> tuple[str, str | None]:
-    """(status, answer): ("boxed", text), ("no_answer", None) or ("unfinished", None).
+def _closing(text: str, inside: int) -> int:
+    depth = 1
+    for count, token in enumerate(_BRACE.finditer(text, inside)):
+        depth += {"{": 1, "}": -1}.get(token.group(), 0)
+        if depth == 0:
+            return token.end()
+        if count > MAX_BRACES:
+            break
+    return -1
 
-    The last balanced box after the last </think>. With `several` (a gold of several values) the boxes joined to it by nothing but
-    a comma, a semicolon, "and" or "or" are read as one list; for a single-valued gold never.
+
+def extract(completion: str, several: bool = False) -> str | Verdict:
+    """What stands in the last box after the last </think>, or the verdict where there is none.
+
+    A last box that never closes leaves no answer: an earlier one is not what the model said last. With `several` (a gold of several
+    values) the boxes joined to the last by nothing but a comma, a semicolon, "and" or "or" are read as one list; for a single-valued
+    gold never.
     """
     after = completion.rsplit("</think>", 1)[-1]
     if "<think>" in after:
-        return "unfinished", None
-    found = boxes(after)
-    if not found:
-        return "no_answer", None
-    chain = [found[-1]]
-    for box in reversed(found[:-1]):
-        if not several or box.end > chain[0].start or not _joined(after[box.end : chain[0].start]):
+        return Verdict("unfinished")
+    box = last_box(after)
+    if box is None:
+        return Verdict("no_answer")
+    if box.end < 0:
+        return Verdict("no_answer", None, "its last box never closes")
+    chain = [box]
+    while several and sum(each.end - each.inside for each in chain) <= MAX_CHARS:
+        box = last_box(after, chain[0].start)
+        if box is None or not 0 <= box.end <= chain[0].start or not _joined(after[box.end : chain[0].start]):
             break
         chain.insert(0, box)
-    return "boxed", ", ".join(box.content for box in chain)
+    if sum(each.end - each.inside for each in chain) > MAX_CHARS:
+        return Verdict("parse_error", after[chain[0].inside : chain[0].inside + 100], f"longer than {MAX_CHARS} characters")
+    return ", ".join(after[each.inside : each.end - 1].strip() for each in chain)
 
 
 def _joined(between: str) -> bool:
@@ -108,40 +125,43 @@ def too_much(text: str) -> str | None:
     return None
 
 
-def first_look(answer: str, completion: str, several: bool | None = None) -> Verdict | tuple[str, str]:
-    """The verdict where it takes no mathematics, else (gold, extracted) for a worker. Raises Fault for a gold without content."""
+def first_look(answer: str, completion: str, profile: str = "typed") -> Verdict | tuple[str, str, str]:
+    """The verdict where it takes no mathematics, else an item for a worker: (profile, gold, what is compared with it).
+
+    Raises Fault for a gold without content, and for a profile that there is not.
+    """
+    if profile not in MATH:
+        near = difflib.get_close_matches(str(profile), MATH, n=1, cutoff=0.5)
+        meant = f" Did you mean {near[0]!r}?" if near else ""
+        raise Fault(f"there is no math profile {profile!r}.{meant} Known: {', '.join(MATH)}.")
     if not isinstance(answer, str) or not answer.strip():
         raise Fault(f"gold answer {answer!r}: empty. A problem without an answer cannot be graded; drop it from the problem set.")
-    gold = plain_integer(answer)
     if not isinstance(completion, str):
         return Verdict("no_answer", None, f"the completion is a {type(completion).__name__}, not text")
-    status, extracted = extract(completion, several=gold is None and (may_be_several(answer) if several is None else several))
-    if extracted is None:
-        return Verdict(status)
-    if not extracted:
+    if profile == "string":
+        return math_string.grade(answer, completion)
+    if profile != "typed":
+        return profile, answer, completion[-MAX_COMPLETION:]
+    gold = plain_integer(answer)
+    found = extract(completion, several=gold is None and lists_several(answer))
+    if isinstance(found, Verdict):
+        return found
+    if not found:
         return Verdict("parse_error", "", "an empty box")
-    ours = plain_integer(extracted)
+    ours = plain_integer(found)
     if gold is not None and ours is not None:
-        return Verdict("correct" if gold == ours else "wrong", extracted)
-    reason = too_much(extracted)
-    if reason:
-        return Verdict("parse_error", extracted[:MAX_CHARS], reason)
-    return answer, extracted
+        return Verdict("correct" if gold == ours else "wrong", found)
+    reason = too_much(found)
+    return Verdict("parse_error", found, reason) if reason else (profile, answer, found)
 
 
-def may_be_several(answer: str) -> bool:
-    """Whether a gold lists several values at its top level; `1,234` and `(1, 2)` do not. Strings alone: no sympy in the parent."""
-    from harness.grading.math_text import lists_several
+def grade(answer: str, completion: str, profile: str = "typed") -> Verdict:
+    """Grade one completion against a gold answer by a profile of harness.grading.MATH, from any thread.
 
-    return lists_several(answer)
-
-
-def grade(answer: str, completion: str) -> Verdict:
-    """Grade one completion against a gold answer, from any thread. Never raises on a completion, whatever it holds.
-
-    Raises Fault where the gold itself cannot be read: that is a fault of the data, no verdict on the model.
+    Never raises on a completion, whatever it holds. Raises Fault where the gold itself cannot be read: that is a fault of the data, no
+    verdict on the model.
     """
     from harness.grading.workers import shared_pool  # here: a pool imports this module
 
-    looked = first_look(answer, completion)
+    looked = first_look(answer, completion, profile)
     return looked if isinstance(looked, Verdict) else shared_pool().judge_many([looked])[0]

@@ -8,23 +8,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cmp_to_key, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import sympy
 
-from harness.grading import math_text, math_values
+from harness.grading import math_literals, math_text, math_values
 from harness.grading.math_answer import too_much
+from harness.grading.math_ranges import ranges, same_ranges
 from harness.grading.math_values import TooBig, Unreadable
-from harness.records import Fault
+from harness.records import Fault, Verdict
 
 MAX_ITEMS = 200
-_DECIMAL = re.compile(r"([+-]?)\s*(\d*)(?:\.(\d*))?")
-_RATIO = re.compile(r"([+-]?)\s*(?:\\frac\s*\{\s*([+-]?\d+)\s*\}\s*\{\s*(\d+)\s*\}|(\d+)\s*/\s*(\d+))")
-_RECURRING = re.compile(r"([+-]?)\s*(\d*)\.(\d*)\s*\\(?:overline|bar|dot)\s*\{\s*(\d+)\s*\}")
-_BASED = re.compile(r"([0-9A-Z]+)\s*_\s*\{?\s*(\d+)\s*\}?")
+_BASED = re.compile(r"\(?([0-9A-Z]+)\)?\s*_\s*\{?\s*\(?(\d+)\)?\s*\}?")
 _NAME = r"(?:\\[a-zA-Z]+\s*|[A-Za-z])(?:_(?:\{[^{}]*\}|\w))?'*"
 _LABEL = re.compile(rf"(?:{_NAME}|[A-Za-z]+\s*\([A-Za-z, ]*\)|\(\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\)|\\text\s*\{{[^{{}}]*\}})")
+_NOTHING = re.compile(
+    r"(?:there (?:is|are) )?no (?:(?:such|real|integer|positive|valid|possible) )*(?:solutions?|values?)|none|(?:the )?empty set"
+)
+_SUM = re.compile(r"[-+*/^]|\\frac|\\cdot|\\times")
 _RELATIONS = {"StrictLessThan": (True, 0), "StrictGreaterThan": (True, 1), "LessThan": (False, 0), "GreaterThan": (False, 1)}
 
 
@@ -46,24 +49,6 @@ def _text_form(text: str) -> str:
     bare = re.sub(r"\\(?:text\w*|mbox|mathrm|operatorname)\s*\{([^{}]*)\}", r" \1 ", text)
     bare = " ".join(bare.split()).strip(" .()\"'")
     return bare if len(bare) == 1 else bare.lower()
-
-
-def _number(text: str) -> Fraction | None:
-    """Literals without a parser: integers, decimals, plain fractions."""
-    found = _DECIMAL.fullmatch(text)
-    if found and (found.group(2) or found.group(3)):
-        part = found.group(3) or ""
-        return Fraction(int(found.group(1) + (found.group(2) or "") + part), 10 ** len(part))
-    found = _RATIO.fullmatch(text)
-    if found:
-        top, bottom = int(found.group(2) or found.group(4)), int(found.group(3) or found.group(5))
-        return Fraction(-top if found.group(1) == "-" else top, bottom) if bottom else None
-    found = _RECURRING.fullmatch(text)
-    if found:
-        head, cycle = found.group(3), found.group(4)
-        value = Fraction(int((found.group(2) or "0") + head)) + Fraction(int(cycle), 10 ** len(cycle) - 1)
-        return value / 10 ** len(head) * (-1 if found.group(1) == "-" else 1)
-    return None
 
 
 def _many(items: list[Value], kind: str = "many") -> Value:
@@ -120,10 +105,11 @@ def _equation(sides: list[str], text: str) -> Value:
     if labels and all(same(first, other) for other in values[1:]):
         return Value(first.kind, first.data, first.unit, "".join(labels[0].split()))
     numbers = [value for value in values if value.kind == "number"]
+    agree = all(same(numbers[0], other) for other in numbers[1:])
     if len(numbers) == len(values):
-        return first if all(same(first, other) for other in numbers) else Value("text", _text_form(text))  # 2 + 2 = 5 has no value
-    if not labels and len(sides) == 2 and len(numbers) == 1:
-        name = sides[0] if values[1].kind == "number" else sides[1]
+        return first if agree else Value("text", _text_form(text))  # 2 + 2 = 5 has no value
+    if not labels and numbers and len(numbers) == len(values) - 1 and agree:
+        name = next(side for side, value in zip(sides, values, strict=True) if value.kind != "number")
         bare = re.sub(r"[_^]\s*(?:\{[^{}]*\}|\w)|(?<![A-Za-z])[A-Za-z]\s*\(\s*-?\d+\s*\)", "", name)  # indices and f(2) are part of a name
         if not re.search(r"\d", bare):  # m + n = 113 names a value; 2x = 10 does not
             return Value("number", numbers[0].data, label="".join(name.split()))
@@ -135,7 +121,7 @@ def _equation(sides: list[str], text: str) -> Value:
 
 
 def _single(text: str) -> Value:
-    number = _number(text)
+    number = math_literals.number(text)
     if number is not None:
         return Value("number", number)
     if re.fullmatch(r".*[\d}]\s*\\?%", text):
@@ -149,12 +135,15 @@ def _single(text: str) -> Value:
             return Value("number", Fraction(int(based.group(1), int(based.group(2)))))
         except ValueError:
             return Value("text", _text_form(text))
-    if re.fullmatch(r"\(?\s*[A-DF-HJ-Za-df-hj-z]\s*\)?", text):
-        return Value("text", _text_form(text))  # a choice or a name; the parser would lower its case. e, E, i and I are numbers
+    if re.fullmatch(r"\(?\s*[A-Za-df-hj-z]\s*\)?", text):
+        return Value("text", _text_form(text))  # a choice or a name; the parser would lower its case. Only e and i are numbers
     inside = math_text.enclosed(text)
     if inside:
         opening, body, closing = inside
         if opening == r"\{" and closing == r"\}":
+            builder = re.match(rf"\s*{_NAME}\s*(?:\\in\s*\\mathbb\s*\{{R\}}\s*)?(?:\\mid(?![a-z])|\\vert(?![a-z])|[|:])\s*(?=\S)", body)
+            if builder:  # {x | x > 2}
+                return read(body[builder.end() :])
             return Value("many", ()) if not body.strip() else _many([read(part) for part in math_text.split_top(body, "[,;]")])
         items = math_text.split_top(body, "[,;]")
         if len(items) > 1:
@@ -163,10 +152,21 @@ def _single(text: str) -> Value:
             return read(body)
     if re.fullmatch(r"[+-]?\s*\\infty", text):
         return Value("text", text.replace(" ", "").replace("+", ""))
-    if text in (r"\emptyset", r"\varnothing"):
+    words = _text_form(text)
+    if text in (r"\emptyset", r"\varnothing") or _NOTHING.fullmatch(words):
         return Value("many", ())
+    if words in ("infinity", "-infinity"):
+        return Value("text", words.replace("infinity", r"\infty"))
+    holes = re.fullmatch(r"\\mathbb\s*\{R\}\s*(?:\\setminus|\\backslash|-|\\)\s*(\\\{.*\\\})", text)
+    if holes:
+        return _without(read(holes.group(1))) or Value("text", words)
+    listed = math_text.block(text)
+    if listed and re.fullmatch(r"[A-Z]{1,4}(?:, [A-Z]{1,4})+", listed):  # \text{A and C}
+        return read(listed)
+    if text == r"\mathbb{R}" or words in ("all real numbers", "all reals"):
+        return read(r"(-\infty, \infty)")
     ratio = math_text.split_top(text, ":")
-    if len(ratio) > 2 and "\\" not in text:
+    if len(ratio) > 2 and "\\" not in text or re.fullmatch(r"\d+\s*:\s*0+", text):  # 12:00 is no division
         return _many([read(part) for part in ratio], kind="ordered::")
     return _parsed(text)
 
@@ -175,7 +175,9 @@ def _parsed(text: str) -> Value:
     words = Value("text", _text_form(text))
     if too_much(text) or math_text.congruence(text):
         return words
-    if re.fullmatch(r"[A-Za-z]{2,}(?:[ -][A-Za-z]+)*|\\text.*", text) or re.search(r"(?<![_^\d])\d+\s+\d", text):
+    if re.fullmatch(r"[A-Za-z]{2,}(?:[ -][A-Za-z]+)*|\\text.*|\\(?:mathrm|mbox|operatorname)\s*\{[^{}]*\}", text) or re.search(
+        r"(?<![_^\d])\d+\s+\d", text
+    ):
         return words
     node = math_values.tree(math_text.exact_decimals(text))
     try:
@@ -187,12 +189,25 @@ def _parsed(text: str) -> Value:
     return words if value is None else value
 
 
+def _without(holes: Value) -> Value | None:
+    """The real numbers without these."""
+    points = list(holes.data) if holes.kind == "many" else [holes]
+    if any(point.kind != "number" for point in points):
+        return None
+    points.sort(key=cmp_to_key(lambda a, b: -1 if math_values.less(a.data, b.data) else 1))
+    ends = [Value("text", r"-\infty"), *points, Value("text", r"\infty")]
+    return Value("union", tuple(Value("ordered()", pair) for pair in pairwise(ends)))
+
+
 def _from_tree(node: Any) -> Value | None:
     name = type(node).__name__
     if name in _RELATIONS:
         strict, flip = _RELATIONS[name]
         ends = [_from_tree(arg) for arg in (node.args[::-1] if flip else node.args)]
         return None if None in ends else Value("relation", (strict, *ends))
+    if isinstance(node, sympy.Ne) and isinstance(node.lhs, sympy.Symbol):
+        hole = _from_tree(node.rhs)
+        return None if hole is None else _without(hole)
     if isinstance(node, sympy.And):
         ends = [_from_tree(arg) for arg in node.args]
         known = [end for end in ends if end is not None]
@@ -211,13 +226,13 @@ def same(a: Value, b: Value) -> bool:
     """Whether two values are one and the same answer."""
     if a.unit and b.unit and "pm" not in (a.unit, b.unit) and a.unit != b.unit:
         return False
+    if len(a.label) == len(b.label) == 1 and a.label.lower() != b.label.lower():
+        return False  # x = 2 and y = 2
+    if a.kind == b.kind == "number" and a.label and b.label and a.label != b.label and _SUM.search(a.label + b.label):
+        left, right = _as_equation(a, named=True), _as_equation(b, named=True)  # x + y = 1 and x - y = 1
+        return left is not None and right is not None and math_values.proportional(left, right)
     if a.kind != b.kind:
-        if {a.kind, b.kind} == {"number", "function"}:  # x - x + 3 is 3
-            number, function = (a, b) if a.kind == "number" else (b, a)
-            return isinstance(number.data, Fraction) and math_values.same_function(_rational(number.data), function.data)
-        if {a.kind, b.kind} == {"text", "function"}:
-            return _name_of(a) == _name_of(b)
-        return False
+        return _same_of_kinds(a, b)
     if a.kind == "number":
         return math_values.same_number(a.data, b.data)
     if a.kind == "function":
@@ -238,12 +253,43 @@ def same(a: Value, b: Value) -> bool:
     )
 
 
+def _same_of_kinds(a: Value, b: Value) -> bool:
+    """Across kinds: the same equation, the same range of numbers, the same function."""
+    left, right = _as_equation(a), _as_equation(b)
+    if left is not None and right is not None:
+        return math_values.proportional(left, right)
+    ours, theirs = ranges(a), ranges(b)
+    if ours is not None and theirs is not None:
+        return same_ranges(ours, theirs)
+    if {a.kind, b.kind} == {"number", "function"}:  # x - x + 3 is 3
+        number, function = (a, b) if a.kind == "number" else (b, a)
+        return isinstance(number.data, Fraction) and math_values.same_function(_rational(number.data), function.data)
+    if {a.kind, b.kind} == {"text", "function"}:
+        text, function = (a, b) if a.kind == "text" else (b, a)
+        if isinstance(function.data, sympy.Symbol):
+            return text.data == str(function.data)
+        letters = math_values.tree(" ".join(text.data)) if re.fullmatch(r"[a-z]{2,4}", text.data) else None  # xy
+        return isinstance(letters, sympy.Expr) and math_values.same_function(letters, function.data)
+    return False
+
+
+def _as_equation(value: Value, named: bool = False) -> sympy.Expr | None:
+    """The tree that is zero: of an equation, of `y = 2x + 3`, of `x + y = 1`; of `x = 5`, a value and its name, only with `named`."""
+    if value.kind == "equation":
+        return value.data
+    if not value.label or value.kind not in ("number", "function"):
+        return None
+    if value.kind == "number" and not named and not _SUM.search(value.label):
+        return None
+    name = math_values.tree(value.label)
+    data = value.data if value.kind == "function" else _rational(value.data) if isinstance(value.data, Fraction) else None
+    if data is None or not isinstance(name, sympy.Expr) or not name.free_symbols:
+        return None
+    return sympy.Add(name, sympy.Mul(-1, data, evaluate=False), evaluate=False)
+
+
 def _rational(value: Fraction) -> sympy.Expr:
     return sympy.Rational(value.numerator, value.denominator)
-
-
-def _name_of(value: Value) -> str:
-    return value.data if value.kind == "text" else str(value.data) if isinstance(value.data, sympy.Symbol) else ""
 
 
 def _readings(text: str) -> list[Value]:
@@ -275,18 +321,19 @@ def _sound(value: Value) -> bool:
     return all(_sound(item) for item in value.data if isinstance(item, Value)) if isinstance(value.data, tuple) else True
 
 
-def judge(gold: str, answer: str) -> tuple[str, str]:
-    """(verdict, detail) of one extracted answer. Raises Fault for an unreadable gold; other exceptions are the machinery's."""
+def judge(gold: str, answer: str) -> Verdict:
+    """The verdict of one extracted answer. Raises Fault for an unreadable gold; other exceptions are the machinery's."""
     golds = gold_values(gold)
     if math_text.tidy(gold) == math_text.tidy(answer):
-        return "correct", "the same text"
+        return Verdict("correct", answer, "the same text")
     try:
         values = _readings(answer)
         if any(same(ours, theirs) for ours in golds for theirs in values):
-            return "correct", ""
+            return Verdict("correct", answer)
     except TooBig as error:
-        return "parse_error", str(error)
+        return Verdict("parse_error", answer, str(error))
     except RecursionError:
-        return "parse_error", "nested too deeply"
-    unread = all(value.kind == "text" and not _sound(value) for value in values)
-    return ("parse_error", "no value could be read") if unread else ("wrong", "")
+        return Verdict("parse_error", answer, "nested too deeply")
+    if all(value.kind == "text" and not _sound(value) for value in values):
+        return Verdict("parse_error", answer, "no value could be read")
+    return Verdict("wrong", answer)

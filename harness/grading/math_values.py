@@ -20,12 +20,13 @@ from math_verify import LatexExtractionConfig, parse
 logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns at the first parse without its own timeout; ours is the worker's
 
 WORKING_DIGITS = 120
-AGREE = mpmath.mpf(10) ** -60  # relative; irrational values that agree to 60 digits are one
+mp = mpmath.MPContext()  # our own: the precision of mpmath at large is as other graders in this process expect it
+mp.dps = WORKING_DIGITS
+AGREE = mp.mpf(10) ** -60  # relative; irrational values that agree to 60 digits are one
 MAX_BITS = 400_000  # of an exact power, about 120 000 decimal digits
 MAX_EXPONENT = 10**6
 MAX_FACTORIAL = 5000
 
-mpmath.mp.dps = WORKING_DIGITS
 
 # units and equations are ours (math_text): theirs strips the t of `2t`.
 _CONFIG = LatexExtractionConfig(
@@ -37,8 +38,8 @@ _CONFIG = LatexExtractionConfig(
 Number = Fraction | Any  # Any: an mpmath number, real or complex
 
 _FUNCTIONS = {
-    "sin": mpmath.sin, "cos": mpmath.cos, "tan": mpmath.tan, "cot": mpmath.cot, "sec": mpmath.sec, "csc": mpmath.csc, "exp": mpmath.exp,
-    "asin": mpmath.asin, "acos": mpmath.acos, "atan": mpmath.atan, "sinh": mpmath.sinh, "cosh": mpmath.cosh, "tanh": mpmath.tanh,
+    "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "cot": mp.cot, "sec": mp.sec, "csc": mp.csc, "exp": mp.exp,
+    "asin": mp.asin, "acos": mp.acos, "atan": mp.atan, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh,
 }  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def _power(base: Number, exponent: Number) -> Number:
         if abs(exponent) * max(base.numerator.bit_length(), base.denominator.bit_length()) > MAX_BITS:
             raise TooBig("a power of too many digits")
         return base ** int(exponent)
-    if abs(_real(exponent)) > MAX_EXPONENT or abs(_real(base)) > mpmath.mpf(10) ** MAX_EXPONENT:
+    if abs(_real(exponent)) > MAX_EXPONENT or abs(_real(base)) > mp.mpf(10) ** MAX_EXPONENT:
         raise TooBig("an exponent too large")
     if base == 0:
         if _real(exponent).real > 0:
@@ -81,13 +82,13 @@ def _power(base: Number, exponent: Number) -> Number:
         raise Unreadable("a power of zero")
     b, e = _real(base), _real(exponent)
     if isinstance(exponent, Fraction) and exponent.denominator % 2 == 1 and b.imag == 0 and b.real < 0:
-        root = mpmath.power(-b, e)  # the real root of a negative number, as in the cube root of -8
+        root = mp.power(-b, e)  # the real root of a negative number, as in the cube root of -8
         return -root if exponent.numerator % 2 else root
-    return mpmath.power(b, e)
+    return mp.power(b, e)
 
 
 def _real(value: Number) -> Any:
-    return mpmath.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
+    return mp.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
 
 
 def _combine(operation: Any, left: Number, right: Number) -> Number:
@@ -115,14 +116,14 @@ def evaluate(node: Any, point: dict[str, Fraction]) -> Number:
         if node.name in point:
             return point[node.name]
         if node.name == "i":
-            return mpmath.mpc(0, 1)
+            return mp.mpc(0, 1)
         raise Unreadable(f"free symbol {node.name}")
     if node is sympy.pi:
-        return +mpmath.pi
+        return +mp.pi
     if node is sympy.E:
-        return +mpmath.e
+        return +mp.e
     if node is sympy.I:
-        return mpmath.mpc(0, 1)
+        return mp.mpc(0, 1)
     name = type(node).__name__
     if not isinstance(node, sympy.Basic) or not node.args:
         raise Unreadable(f"no value for {name}")
@@ -146,13 +147,13 @@ def evaluate(node: Any, point: dict[str, Fraction]) -> Number:
         return _binomial(*values)
     if name in ("floor", "ceiling"):
         value = values[0] if isinstance(values[0], Fraction) else values[0].real
-        return Fraction(int(getattr(mpmath, name[:5] if name == "floor" else "ceil")(_real(value))))
+        return Fraction(int(getattr(mp, name[:5] if name == "floor" else "ceil")(_real(value))))
     if name == "Abs":
         return abs(values[0])
     if name == "log":
         if any(value == 0 for value in values):
             raise Unreadable("logarithm of zero")
-        return mpmath.log(_real(values[0])) / (mpmath.log(_real(values[1])) if len(values) > 1 else 1)
+        return mp.log(_real(values[0])) / (mp.log(_real(values[1])) if len(values) > 1 else 1)
     if name in _FUNCTIONS and len(values) == 1:
         if abs(_real(values[0])) > MAX_EXPONENT:
             raise TooBig("an argument too large")
@@ -176,13 +177,19 @@ def same_number(a: Number, b: Number) -> bool:
     for value, other in ((a, b), (b, a)):
         if isinstance(value, Fraction):
             if value == 0:
-                return bool(abs(other) < mpmath.mpf(10) ** (20 - WORKING_DIGITS))  # what cancellation leaves of a zero
+                return bool(abs(other) < mp.mpf(10) ** (20 - WORKING_DIGITS))  # what cancellation leaves of a zero
             if value.denominator > 10**30:
                 return False
     x, y = _real(a), _real(b)
-    if mpmath.isnan(x) or mpmath.isnan(y) or mpmath.isinf(x) or mpmath.isinf(y):
+    if mp.isnan(x) or mp.isnan(y) or mp.isinf(x) or mp.isinf(y):
         return False
     return bool(abs(x - y) <= AGREE * max(abs(x), abs(y)))
+
+
+def less(a: Number, b: Number) -> bool:
+    """a < b, for real numbers; False for others."""
+    x, y = (value if isinstance(value, Fraction) else value.real for value in (a, b))
+    return bool(x < y) if isinstance(x, Fraction) and isinstance(y, Fraction) else bool(_real(x) < _real(y))
 
 
 _INTEGER_NAMES = frozenset("nmkNjlMK")

@@ -8,9 +8,10 @@ from typing import Any
 from harness.grading import GRADERS
 from harness.plan.estimate import unsized
 from harness.plan.identity import source_identity
-from harness.plan.nouns import Exam, Model, Plan, Role, Row, percent
+from harness.plan.nouns import Exam, Model, Plan, Role, Row, Sitting, percent
 from harness.plan.planner import Planner
-from harness.spec import Suite
+from harness.protocols import MODES
+from harness.spec import EvalGroup, SamplingSpec, Suite
 from harness.step import Step, digest
 
 __all__ = ["Exam", "Plan", "Row", "percent", "plan", "summary"]
@@ -22,32 +23,58 @@ def second_seed(suite: Suite) -> int:
 
 
 def exams_of(suite: Suite) -> tuple[Exam, ...]:
+    """The columns, in the suite's order. One that two groups ask for in different ways is named by its hash, too."""
+    mode = next(iter(suite.pairs.values())).modes.student
     found = []
     for group in suite.evaluate:
         for benchmark in group.benchmarks:
-            sampling = suite.exam_sampling(group, benchmark)
-            problems = suite.problem_set(benchmark)
-            said = {"sampling": sampling.model_dump(), "grader": {"typed": GRADERS["typed"]}, "problems": source_identity(problems)[0]}
-            first, again = (
-                f"{group.protocol or 'own'}@{digest({**said, 'seed': seed})[:8]}" for seed in (suite.seeds.exam, second_seed(suite))
-            )
+            problems, name = suite.exam_set(group, benchmark), suite.exam_grader(group, benchmark)
+            modes = {each: sitting(suite, group, benchmark, each) for each in MODES}
             metrics = [metric.partition("@") for metric in suite.exam_metrics(group, benchmark)]
-            passes = tuple(int(k) for name, _, k in metrics if name == "pass")
-            found.append(Exam(problems.name, benchmark, sampling, first, tuple(group.at), again, passes))
+            passes, votes = (tuple(int(k) for metric, _, k in metrics if metric == wanted) for wanted in ("pass", "maj"))
+            exam = Exam(
+                name=problems.name,
+                benchmark=benchmark,
+                **vars(modes[mode]),
+                at=tuple(group.at),
+                passes=passes,
+                votes=votes,
+                problems=problems,
+                grader={name: GRADERS[name]},
+                audit=tuple(group.audit),
+                declared=suite.declared(problems),
+                modes=modes,
+            )
+            found.append(exam)
     twice = {exam.name for exam in found if [e.name for e in found].count(exam.name) > 1}
     return tuple(replace(exam, name=f"{exam.name} ({exam.protocol})") if exam.name in twice else exam for exam in found)
+
+
+def sitting(suite: Suite, group: EvalGroup, benchmark: Any, mode: str) -> Sitting:
+    """An exam in one mode, and the hash of all that a number on it depends on beside who sat it."""
+    name, manner = suite.exam_grader(group, benchmark), suite.exam_manner(group, benchmark, mode)
+    said = {
+        "sampling": vars(manner.sampling),
+        "prompt_limit": manner.prompt_limit,
+        "grader": {name: GRADERS[name]},
+        "problems": source_identity(suite.exam_set(group, benchmark))[0],
+        "mode": mode,
+    }
+    hashes = (f"{group.protocol or 'own'}@{digest({**said, 'seed': seed})[:8]}" for seed in (suite.seeds.exam, second_seed(suite)))
+    return Sitting(SamplingSpec(**vars(manner.sampling)), *hashes)
 
 
 def plan(suite: Suite) -> Plan:
     """All steps of a suite, shared ones once, and the rows they serve."""
     planner = Planner(suite)
-    exams = exams_of(suite)
+    exams = tuple(replace(exam, overlap=planner.overlap(exam)) for exam in exams_of(suite))
     rows: list[Row] = []
     for pair, spec in suite.pairs.items():
         student = planner.model(spec.student, spec.dtype)
         teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
         reference = planner.model(spec.reference, spec.dtype) if spec.reference else None
         problems = planner.select(pair, spec, student, teacher, reference)
+        overlaps = {f"overlap/{exam.name}": exam.overlap for exam in exams}
         fixed: list[tuple[str, Role, Model, int]] = [
             ("student", "student", student, suite.seeds.exam),
             ("student_again", "control", student, second_seed(suite)),
@@ -62,7 +89,8 @@ def plan(suite: Suite) -> Plan:
             role = "control" if row.method.control or row.label in suite.report.controls else "method"
             for budget in suite.budgets:
                 for seed in suite.seeds.train:
-                    steps = planner.train(pair, spec, row, budget, seed, student, teacher, reference, problems)
+                    trained = planner.train(pair, spec, row, budget, seed, student, teacher, reference, problems)
+                    steps = {**trained, **overlaps}
                     who = f"{pair} {row.label}" + (f" {budget}" if len(suite.budgets) > 1 else "") + f" seed {seed}"
                     for exam in exams:
                         for at in exam.at:

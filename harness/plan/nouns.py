@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from harness.catalogue import ProblemSet
 from harness.records import ModelRef
 from harness.spec.model import SamplingSpec
 from harness.step import Step
@@ -20,6 +21,15 @@ def percent(fraction: float) -> str:
 
 
 @dataclass(frozen=True)
+class Sitting:
+    """What the mode of whoever sits it decides of an exam."""
+
+    sampling: SamplingSpec
+    protocol: str
+    protocol_again: str
+
+
+@dataclass(frozen=True)
 class Exam:
     """One column: a benchmark under a protocol. `protocol` is `<name>@<hash>`; unlike protocols are unlike columns."""
 
@@ -30,6 +40,17 @@ class Exam:
     at: tuple[float, ...]
     protocol_again: str  # of the untrained student's second sitting: another seed, nothing else
     passes: tuple[int, ...]  # the k of each Pass@k asked for; Avg is over all samples, which estimates any Avg@k best
+    problems: ProblemSet  # with the texts of the protocol
+    grader: dict[str, int]  # name and version
+    votes: tuple[int, ...] = ()  # the k of each Maj@k asked for
+    audit: tuple[str, ...] = ()  # further graders of the same answers, never the score
+    overlap: str = ""  # the address of its comparison with the training problems
+    declared: bool = False  # whether the suite says that it trains on these questions
+    modes: dict[str, Sitting] = field(default_factory=dict)  # how it is sat in each mode; the fields above are the first pair's student's
+
+    def in_mode(self, mode: str) -> Exam:
+        """As somebody who speaks in this mode sits it."""
+        return replace(self, **vars(self.modes[mode])) if self.modes else self
 
     def cell(self, at: float) -> str:
         """The name of a row's score at a fraction of its budget; the last one bears the exam's name alone."""

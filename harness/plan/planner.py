@@ -39,10 +39,14 @@ class Planner:
         price = generation(step.params, sum(step.tokens.values()), attempt)
         return self.add(replace(step, flops=price.flops, gpu_hours=price.gpu_hours))
 
+    @property
+    def lots(self) -> dict[str, int]:
+        return {"lots": 1} if self.suite.lots else {}
+
     def grader(self, source: Any) -> dict[str, int]:
-        """Name and version of what grades the answers to a problem set."""
+        """Name and version of what grades the answers to the problems of training."""
         name = "code" if self.suite.problem_set(source).domain == "code" else "typed"
-        return {name: GRADERS[name], **({"lots": 1} if self.suite.lots else {})}
+        return {name: GRADERS[name], **self.lots}
 
     # What everything is made from
 
@@ -66,11 +70,23 @@ class Planner:
         shape = shape_of(name, catalogue.model(name))
         return self.add(Step("standin", {"shape": asdict(shape)}, {}, title=f"stand-in · {name}"))
 
-    def problems(self, source: Any, take: int | str = "all") -> str:
-        found = self.suite.problem_set(source)
+    def problems(self, found: catalogue.ProblemSet, take: int | str = "all", exam: bool = False) -> str:
+        """Those of a training set, or of an exam, whose golds are read before anybody sits it."""
         take = found.entry.get("take", take) if take == "all" else take  # a rehearsal's handful
         params, local = source_identity(found)
-        return self.add(Step("problems", {"source": params, "take": take}, {}, title=f"problems · {found.name}", weight=0.3, local=local))
+        golds = {"golds": {"typed": GRADERS["typed"]}} if exam and found.domain == "math" and "made" not in found.entry else {}
+        return self.add(
+            Step("problems", {"source": params, "take": take, **golds}, {}, title=f"problems · {found.name}", weight=0.3, local=local)
+        )
+
+    def overlap(self, exam: Exam) -> str:
+        """The comparison of an exam's questions with those of training."""
+        train = self.suite.train.problems
+        inputs = {
+            "train": self.problems(self.suite.problem_set(train.set).under(), train.take),
+            "exam": self.problems(exam.problems, exam=True),
+        }
+        return self.add(Step("overlap", {}, inputs, title=f"overlap · {exam.problems.name}", weight=1.0))
 
     # One pair
 
@@ -93,7 +109,7 @@ class Planner:
                 "readings": [{"reads": reading, "text": reading.text, "needed": needed} for reading, needed in looked_at],
             },
             {
-                "problems": self.problems(train.problems.set, train.problems.take),
+                "problems": self.problems(source.under(), train.problems.take),
                 **({"student": student.made} if student.made else {}),
                 **({"teacher": teacher.made} if teacher and teacher.made else {}),
                 **({"reference": reference.made} if reference and reference.made else {}),
@@ -115,10 +131,11 @@ class Planner:
         trained: str | None = None,
         checkpoint: str | None = None,
     ) -> str:
-        problems = self.problems(exam.benchmark)
+        exam = exam.in_mode(spec.modes.teacher if who == "teacher" else spec.modes.student)
+        problems = self.problems(exam.problems, exam=True)
         inputs = {"problems": problems, **({"weights": model.made} if model.made else {}), **({"trained": trained} if trained else {})}
-        per_sample = int(problem_count(self.suite.problem_set(exam.benchmark)) * exam.sampling.max_tokens * MEAN_LENGTH)
-        grades = {}
+        per_sample = int(problem_count(exam.problems) * exam.sampling.max_tokens * MEAN_LENGTH)
+        inputs_of_score = {"problems": problems}
         for start, stop in sample_ranges(0, exam.sampling.n):
             rollouts = self.add_priced(
                 generate_step(
@@ -138,14 +155,13 @@ class Planner:
                     local={"weights": model.local} if model.local else {},
                 )
             )
-            graded = grade_step(
-                self.steps[rollouts], problems, self.grader(exam.benchmark), "all", f"grade {exam.name} · {title} · samples {start}-{stop}"
-            )
-            grades[f"grades/{start}"] = self.add(graded)
-        score = Step(
-            "score", {"samples": exam.sampling.n}, {"problems": problems, **grades}, title=f"score {exam.name} · {title}", weight=0.1
-        )
-        return self.add(score)
+            grader = {**exam.grader, **self.lots}
+            graded = grade_step(self.steps[rollouts], problems, grader, "all", f"grade {exam.name} · {title} · samples {start}-{stop}")
+            inputs_of_score |= {f"rollouts/{start}": rollouts, f"grades/{start}": self.add(graded)}
+        params: dict[str, Any] = {"samples": exam.sampling.n, "max_tokens": exam.sampling.max_tokens}
+        if exam.votes:
+            params["votes"] = sorted(exam.votes)
+        return self.add(Step("score", params, inputs_of_score, title=f"score {exam.name} · {title}", weight=0.1))
 
     def train(
         self,

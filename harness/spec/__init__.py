@@ -12,12 +12,27 @@ from pydantic import ValidationError
 
 from harness import catalogue
 from harness.document import read_chain
+from harness.protocols import Manner
+from harness.records import Sampling
 from harness.spec import checks
 from harness.spec.faults import Faults, translate
-from harness.spec.model import METERS, Budget, EvalGroup, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
+from harness.spec.model import METERS, Budget, EvalGroup, Overlap, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
 from harness.spec.rows import RowSpec, resolve_rows
 
-__all__ = ["METERS", "Budget", "EvalGroup", "PairSpec", "Report", "RowSpec", "SamplingSpec", "Seeds", "Suite", "Train", "load_suite"]
+__all__ = [
+    "METERS",
+    "Budget",
+    "EvalGroup",
+    "Overlap",
+    "PairSpec",
+    "Report",
+    "RowSpec",
+    "SamplingSpec",
+    "Seeds",
+    "Suite",
+    "Train",
+    "load_suite",
+]
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,7 @@ class Suite:
     budgets: dict[str, Budget]
     evaluate: tuple[EvalGroup, ...]
     report: Report
+    overlap: Overlap | None = None
     deviations: tuple[str, ...] = ()
     sets: Mapping[str, catalogue.ProblemSet] = field(default_factory=dict)  # that stand for those named; key of the source → set
     lots: bool = False  # whether verdicts are drawn by lot
@@ -58,14 +74,35 @@ class Suite:
     def source_key(source: str | dict[str, Any]) -> str:
         return json.dumps(source, sort_keys=True)
 
-    def exam_sampling(self, group: EvalGroup, benchmark: str | dict[str, Any]) -> SamplingSpec:
-        """How this exam is sat: the group's own sampling, or its protocol's for the exam's domain."""
+    def exam_set(self, group: EvalGroup, benchmark: str | dict[str, Any]) -> catalogue.ProblemSet:
+        """The exam's problems, with the texts of its protocol."""
+        return self.problem_set(benchmark).under(group.protocol)
+
+    def exam_manner(self, group: EvalGroup, benchmark: str | dict[str, Any], mode: str | None = None) -> Manner:
+        """How this exam is sat: the group's own sampling, or what its protocol says for the exam's domain and the mode of who sits it.
+
+        Without a mode: of any; n and grader are the same in all.
+        """
         if group.sampling is not None:
-            return group.sampling
+            return Manner(Sampling(**group.sampling.model_dump()))
         assert group.protocol is not None  # checked on loading
-        found = catalogue.protocol(group.protocol).for_domain(self.problem_set(benchmark).domain)
+        found = catalogue.protocol(group.protocol).manner(self.problem_set(benchmark).domain, mode)
         assert found is not None
-        return SamplingSpec(**vars(found))
+        return found
+
+    def exam_sampling(self, group: EvalGroup, benchmark: str | dict[str, Any], mode: str | None = None) -> SamplingSpec:
+        return SamplingSpec(**vars(self.exam_manner(group, benchmark, mode).sampling))
+
+    def exam_grader(self, group: EvalGroup, benchmark: str | dict[str, Any]) -> str:
+        """What grades an exam: programs by their tests; mathematics by what the group says, or its protocol, or the exam itself."""
+        problems = self.problem_set(benchmark)
+        if problems.domain == "code":
+            return "code"
+        return group.grader or self.exam_manner(group, benchmark).grader or problems.entry.get("grader") or "typed"
+
+    def declared(self, problems: catalogue.ProblemSet) -> bool:
+        """Whether the suite says that it trains on this exam's questions, and means it."""
+        return self.overlap is not None and bool({problems.name, problems.listed} & set(self.overlap.names))
 
     def exam_metrics(self, group: EvalGroup, benchmark: str | dict[str, Any]) -> tuple[str, ...]:
         """The group's metrics; where it says none, avg@n and pass@n."""
@@ -83,6 +120,7 @@ class Suite:
             "train": self.train.model_dump(mode="json"),
             "budgets": {name: budget.limits for name, budget in self.budgets.items()},
             "evaluate": [group.model_dump(mode="json", exclude_none=True) for group in self.evaluate],
+            **({"overlap": self.overlap.model_dump(mode="json")} if self.overlap else {}),
             "report": self.report.model_dump(mode="json"),
             "deviations": list(self.deviations),
         }
@@ -112,6 +150,7 @@ def load_suite(path: str | os.PathLike[str]) -> Suite:
         budgets=shape.budgets,
         evaluate=tuple(shape.evaluate),
         report=report,
+        overlap=shape.overlap,
         deviations=tuple(shape.deviations),
     )
     checks.check(suite, document, faults)

@@ -15,7 +15,7 @@ SHOWN = 5
 
 # Wanted, and part of the format one day; until then they are refused rather than passed over in silence.
 LATER = {
-    "": ("validate", "select", "tune", "claims", "overlap"),
+    "": ("validate", "select", "tune", "claims"),
     "evaluate": ("lm_eval",),
     "report": ("margins", "contrasts", "beside", "reported"),
     "train.problems": ("tests", "share", "hold_out"),

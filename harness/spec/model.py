@@ -210,6 +210,8 @@ class Budget(Section):
         return {meter: value for meter in METERS if (value := getattr(self, meter)) is not None}
 
 
+MathGrader = Literal["typed", "math-verify", "string", "amo"]  # harness.grading.MATH
+
 AT = {
     "anyOf": [
         {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
@@ -219,13 +221,29 @@ AT = {
 
 
 class EvalGroup(Section):
-    """Exams that share a protocol: a named one, or every sampling field. `at`: fractions of the budget at which students sit it."""
+    """Exams that share a protocol: a named one, or every sampling field. `at`: fractions of the budget at which students sit it.
+
+    `grader` of mathematics: instead of the protocol's or the exam's own. `audit`: more graders for the same answers, never the score.
+    """
 
     benchmarks: list[str | dict[str, Any]] = Field(min_length=1)
     protocol: str | None = None
     sampling: SamplingSpec | None = None
     metrics: list[str] | None = None
+    grader: MathGrader | None = None
+    audit: list[MathGrader] = []
     at: list[Annotated[float, Field(gt=0.0, le=1.0), BeforeValidator(percent), WithJsonSchema(AT)]] = Field(default=[1.0], min_length=1)
+
+
+class Overlap(Section):
+    """Exams whose questions are trained on, and why that is meant. Their columns bear a mark."""
+
+    declared: str | Annotated[list[str], Field(min_length=1)]
+    why: Annotated[str, Field(min_length=1)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.declared,) if isinstance(self.declared, str) else tuple(self.declared)
 
 
 class Primary(Section):
@@ -252,5 +270,6 @@ class SuiteFile(Section):
     train: Train
     budgets: Annotated[dict[str, Budget], Field(min_length=1)]
     evaluate: list[EvalGroup] = Field(min_length=1)
+    overlap: Overlap | None = None
     report: Report = Report()
     deviations: list[str] = []

@@ -21,6 +21,7 @@ from methods.method import Method, Term
 # Sections that a suite with `like` may leave incomplete.
 MERGED = (
     "Seeds",
+    "Overlap",
     "Report",
     "Primary",
     "Train",

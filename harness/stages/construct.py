@@ -12,7 +12,8 @@ from functools import cached_property
 
 from harness import models, prompts
 from harness.answers import decode
-from harness.records import ModelRef, Problem, Rollout, Trajectory, Verdict
+from harness.grading.classes import answer_class
+from harness.records import ModelRef, Problem, Rollout, Trajectory
 from harness.seeds import derive, uniforms
 from harness.stages import Job
 from harness.stages.inputs import Key, grades_of, problems_of_round, rights_of, rollouts_of
@@ -60,7 +61,7 @@ class Corpus:
         own = [rollout for rollout, author in self.responses if author == "student"]
         self.attempts = {(r.problem_id, r.sample): r for r in rollouts_of(job, "attempts") or own}
         self.verdicts = {whose: rights_of(job, f"{whose}_grades") for whose in ("attempt", "response")}
-        self.answers = {(g.problem_id, g.sample): answer_of(g.verdict) for g in grades_of(job, "answer_grades")}
+        self.answers = {(g.problem_id, g.sample): answer_class(g.verdict) for g in grades_of(job, "answer_grades")}
         self.groups = grouped(self.attempts)
         self.answer_groups = grouped(self.answers)
         self.skipped = {key for folder in job.inputs("rollouts") if (folder / "picks.parquet").exists() for key in skipped(folder)}
@@ -223,8 +224,3 @@ def grouped(keys) -> dict[str, list[int]]:
     for problem, sample in sorted(keys):
         found[problem].append(sample)
     return found
-
-
-def answer_of(verdict: Verdict) -> str | None:
-    """What makes two answers one; None where none was given."""
-    return " ".join((verdict.extracted or "").split()) or None

@@ -38,10 +38,15 @@ def test_readme_names_every_entry() -> None:
     assert set(METHODS) <= set(re.findall(r"`([a-z_]+)`", (ROOT / "README.md").read_text()))
 
 
+# The one file that runs a stranger's program, in a process that the sandbox has confined.
+RUNS_PROGRAMS = ROOT / "harness" / "grading" / "sandbox" / "inside" / "candidate.py"
+
+
 def test_nothing_is_pickled_or_evaluated() -> None:
     banned = {"pickle", "eval", "exec", "sympify"}
-    found = {path.name: bad for path in SOURCES if (bad := banned & strings_and_names(path))}
+    sources = [path for path in SOURCES if path != RUNS_PROGRAMS]
+    found = {path.name: bad for path in sources if (bad := banned & strings_and_names(path))}
     # `.eval()` puts a torch module into evaluation mode; nothing else of that name is used.
-    calls = {p.name for p in SOURCES if re.search(r"(?<!\.)\b(eval|exec)\(", p.read_text())}
+    calls = {p.name for p in sources if re.search(r"(?<!\.)\b(eval|exec)\(", p.read_text())}
     assert {name for name, bad in found.items() if bad - {"eval"}} == set()
     assert calls == set()

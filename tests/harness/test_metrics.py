@@ -1,7 +1,9 @@
-"""Avg@n and Pass@k: the golden vectors, brute force over all subsets, and what is refused."""
+"""Avg@n, Pass@k and Maj@k: the golden vectors, brute force over all subsets, and what is refused."""
 
 from __future__ import annotations
 
+from collections import Counter
+from fractions import Fraction
 from itertools import combinations, pairwise
 from statistics import fmean
 
@@ -9,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.metrics import avg_at, pass_at
+from harness.metrics import avg_at, maj_at, pass_at
+from harness.seeds import generator
 
 A = [4, 2, 0, 1]
 
@@ -80,3 +83,64 @@ def test_k_is_a_positive_integer(k: object) -> None:
 def test_k_beyond_the_samples_names_the_problem() -> None:
     with pytest.raises(ValueError, match="problem 1"):
         pass_at([4, 1], [8, 2], 4)
+
+
+def voted(answers: list[str | None], right: str | None, k: int) -> float:
+    """Maj@k by listing every subset and counting its votes."""
+    total, subsets = Fraction(0), 0
+    for subset in combinations(answers, k):
+        subsets += 1
+        votes = Counter(answer for answer in subset if answer is not None)
+        winners = [answer for answer, count in votes.items() if count == max(votes.values())]
+        if right is not None and right in winners:
+            total += Fraction(1, len(winners))
+    return float(total / subsets)
+
+
+@given(st.lists(st.sampled_from(["right", "a", "b", "c", None]), min_size=1, max_size=9), st.data())
+def test_a_vote_is_the_mean_over_all_subsets(answers: list[str | None], data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, len(answers)))
+    assert maj_at([answers], ["right"], k) == pytest.approx(voted(answers, "right", k), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("answers", "right", "k", "share"),
+    [
+        (["r", "r", "a", "b"], "r", 4, 1.0),
+        (["r", "r", "a", "a"], "r", 4, 0.5),  # a tie shares the point
+        (["r", "a", "b", "c"], "r", 4, 0.25),
+        (["r", "a", "a", "a"], "r", 4, 0.0),
+        (["r", None, None, None], "r", 4, 1.0),  # who does not answer does not vote
+        ([None, None, None, None], None, 4, 0.0),  # nobody voted
+        ([None, None, "r", "r"], "r", 2, 5 / 6),
+        (["a", "a", "b", "c"], None, 2, 0.0),
+        (["r", "r", "r", "a"], "r", 2, 0.75),
+    ],
+)
+def test_votes_by_hand(answers: list[str | None], right: str | None, k: int, share: float) -> None:
+    assert maj_at([answers], [right], k) == pytest.approx(share)
+    assert maj_at([answers, ["r"] * 4], [right, "r"], k) == pytest.approx((share + 1) / 2)
+
+
+def test_a_vote_among_many_is_exact_and_helps_who_is_mostly_right() -> None:
+    answers = ["r"] * 40 + ["a"] * 20 + [f"other {number}" for number in range(60)] + [None] * 8
+    curve = [maj_at([answers], ["r"], k) for k in (1, 2, 4, 16, 64, 128)]
+    assert curve[0] == pytest.approx(40 / 128)
+    assert curve == sorted(curve) and curve[-1] == 1.0
+    assert curve[3] == pytest.approx(drawn(answers, 16), abs=0.02)
+
+
+def drawn(answers: list[str | None], k: int) -> float:
+    """The same by drawing subsets."""
+    numbers = generator(7)
+    return fmean(voted([answers[place] for place in numbers.permutation(len(answers))[:k]], "r", k) for _ in range(4000))
+
+
+def test_votes_that_cannot_be_taken() -> None:
+    with pytest.raises(ValueError, match="problem 1: maj@3 from 2"):
+        maj_at([["r"] * 3, ["r"] * 2], ["r", "r"], 3)
+    for classes, right in (([], []), ([["r"]], [])):
+        with pytest.raises(ValueError, match="problems"):
+            maj_at(classes, right, 1)
+    with pytest.raises(ValueError, match="k is 0"):
+        maj_at([["r"]], ["r"], 0)

@@ -14,7 +14,9 @@ import pytest
 
 from harness.collect import results
 from harness.commands.plan import describe, text
+from harness.counts import counted
 from harness.plan import Plan, plan
+from harness.records import Grade, Length, Verdict
 from harness.spec import load_suite
 from harness.step import Step
 from harness.store import Store
@@ -111,10 +113,55 @@ def test_raising_n_adds_steps_and_repeats_none(tmp_path, what: str) -> None:
     assert written and written < keys(many, "generate")
 
 
+def test_raising_n_from_8_to_16_writes_and_grades_only_the_new_eight(tmp_path) -> None:
+    sampling = "{{n: {n}, temperature: 0.6, top_p: 0.95, top_k: 20, max_tokens: 48}}, metrics: [avg@{n}, maj@{n}]"
+    eight, sixteen = (
+        planned(tmp_path, f"methods: [forward_kl, trd]\nevaluate: [{{benchmarks: [tiny-exam], sampling: {sampling.format(n=n)}}}]")
+        for n in (8, 16)
+    )
+    new = [step for step in sixteen.steps if step.address not in eight.by_address]
+    assert {step.stage for step in new} == {"generate", "grade", "score"}
+    assert {tuple(step.params["samples"]) for step in new if step.stage == "generate"} == {(8, 16)}
+    assert [step.stage for step in new].count("generate") == len(sixteen.rows) == 5
+    assert not keys(eight, "generate", "grade", "train") - set(sixteen.by_address)
+
+
+ANOTHER_GRADER = """
+import json, sys
+from pathlib import Path
+import harness.grading
+harness.grading.GRADERS.update({name: version + int(sys.argv[2]) for name, version in harness.grading.GRADERS.items()})
+from harness.plan import plan
+from harness.spec import load_suite
+made = plan(load_suite(Path(sys.argv[1])))
+print(json.dumps({row.label: sorted(made.needed(row.steps.values())) for row in made.rows}))
+"""
+
+
+def test_another_grader_grades_all_again_writes_nothing_and_retrains_only_who_asked_for_verdicts(tmp_path) -> None:
+    def by_row(raised: int) -> dict[str, set[str]]:
+        command = [sys.executable, "-c", ANOTHER_GRADER, SMOKE, str(raised)]
+        said = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+        return {label: set(addresses) for label, addresses in json.loads(said).items()}
+
+    def of(addresses: set[str], *stages: str) -> set[str]:
+        return {address for address in addresses if address.startswith(tuple(f"{stage}/" for stage in stages))}
+
+    before, after = by_row(0), by_row(1)
+    assert before == by_row(0)
+    for label in before:
+        assert of(before[label], "grade", "score") and not of(before[label], "grade", "score") & of(after[label], "grade", "score")
+        made = [of(each[label], "generate", "train", "construct", "select", "pretrain") for each in (before, after)]
+        assert (made[0] == made[1]) == (label != "trd_self_failed"), label  # its `keep` reads verdicts
+    first = [of(each["trd_self_failed"], "generate") for each in (before, after)]
+    assert len(first[0] & first[1]) >= 2 and first[0] != first[1]  # what is written before training stands; its exams are sat again
+
+
 def finish(store: Store, step: Step) -> None:
     attempt = store.attempt(step.address)
     (attempt / "nothing").write_text("")
-    store.commit(step, attempt, {}, {}, {})
+    facts = {"problems": 3, "exact": 0, "near": 0, "matches": []} if step.stage == "overlap" else {}
+    store.commit(step, attempt, facts, {}, {})
 
 
 def whys(made: Plan, store: Store) -> dict[str, str]:
@@ -160,7 +207,8 @@ def test_one_benchmark_under_two_protocols_is_two_columns(tmp_path) -> None:
     assert len({exam.name for exam in made.exams}) == 2
     suite = load_suite(tmp_path / "suite.yaml")
     store = Store(tmp_path / "store")
-    facts = {"problems": 1, "samples": 2, "problems_hash": "x", "graded": [2], "correct": [1], "ungraded": 0, "truncated": 0}
+    grades = [Grade("a", sample, Verdict("wrong" if sample else "correct", "7")) for sample in range(2)]
+    facts = counted("tiny-exam", ["a"], 2, grades, [Length("a", 0, 12, False), Length("a", 1, 48, True)], 48)
     for step in made.steps:
         if step.stage == "score":
             store.commit(step, store.attempt(step.address), facts, {}, {"commit": "abc"})

@@ -163,7 +163,7 @@ def test_a_list_is_not_text(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "fault"),
     [
-        ("broken.jsonl", '{"question": "a"}\n{"question": \n', r"broken\.jsonl: it cannot be read as jsonl: line 2"),
+        ("broken.jsonl", json.dumps(ROWS[0]) + '\n{"question": \n', r"broken\.jsonl: it cannot be read as jsonl: line 2"),
         ("list.jsonl", "[1]\n", "line 1: a list stands where an object should"),
         ("one.json", "{}", "it is not a list of objects"),
         ("short.csv", "a,b\n1\n", "row 0 has more or fewer cells"),
@@ -202,11 +202,11 @@ def test_take_is_fixed_nested_and_in_the_order_of_the_source(tmp_path):
 
 def test_a_frame_is_put_around_the_prompt():
     source = {"name": "s", "fields": {"prompt": "q"}, "prompt": "Solve: {problem} End."}
-    assert mapped([{"q": "1+{x}"}], source, "here")[0].prompt == "Solve: 1+{x} End."
+    assert mapped([{"q": "1+{x}"}], source, "here")[0].problem.prompt == "Solve: 1+{x} End."
 
 
 def test_a_data_set_is_read_through_the_same_map(tmp_path):
     from datasets import Dataset
 
     found = mapped(Dataset.from_list(ROWS), {"name": "s", "fields": FIELDS}, "hub")
-    assert [p.answer for p in found] == [r["target"] for r in ROWS]
+    assert [each.problem.answer for each in found] == [r["target"] for r in ROWS]

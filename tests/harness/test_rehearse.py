@@ -74,7 +74,7 @@ def rows(tmp_path) -> Path:
 def with_rows(folder: Path) -> Path:
     """The folder with one of the suite's problem sets in its local form, a column for every field."""
     folder.mkdir()
-    form = catalogue.local_form("deepscaler")
+    form = catalogue.local_form(catalogue.problem_set("deepscaler"))
     assert form is not None
     row = lambda k: {"prompt": f"What is {k} + {k}?", "answer": str(2 * k), "solution": f"It is {2 * k}.", "id": f"p-{k}"}  # noqa: E731
     lines = [json.dumps({theirs: row(k)[ours] for ours, theirs in form["fields"].items()}) for k in range(20)]
@@ -219,7 +219,11 @@ def test_a_rehearsal_is_the_same_each_time(suite, rows):
 def test_every_local_form_of_the_catalogue_can_be_read(tmp_path):
     if not DATA.is_dir():
         pytest.skip("the folder of real rows is not beside this repository")
-    names = [name for name in catalogue.names("problems") if (form := catalogue.local_form(name)) and (DATA / form["file"]).is_file()]
+    names = [
+        name
+        for name in catalogue.names("problems")
+        if (form := catalogue.local_form(catalogue.problem_set(name))) and (DATA / form["file"]).is_file()
+    ]
     assert names
     for name in names:
         group = {"benchmarks": [name], "protocol": "trd-v1"}

@@ -294,3 +294,47 @@ def test_the_pass_at_k_that_a_suite_asks_for_is_what_it_gets(pretrained_store, t
     by_hand = [1 - math.comb(4 - c, 3) / math.comb(4, 3) for c in score["correct"]]
     assert score["pass_at"]["3"] == pytest.approx(sum(by_hand) / len(by_hand))
     assert "Pass@3" in (tmp_path / "page/leaderboard.md").read_text()
+
+
+NEWER_GRADER = """
+import sys
+import harness.grading
+harness.grading.GRADERS.update({name: version + 1 for name, version in harness.grading.GRADERS.items()})
+from harness.cli import main
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_more_samples_and_a_newer_grader_write_only_the_new_samples(finished_copy, tmp_path) -> None:
+    """n from 4 to 8, a vote among 4, and every grader raised: of the whole earlier run only verdicts and scores are made again."""
+    store = finished_copy / "store"
+    suite, script = tmp_path / "eight.yaml", tmp_path / "newer.py"
+    sampling = "{n: 8, temperature: 1.0, top_p: 1.0, top_k: -1, max_tokens: 48}"
+    suite.write_text(
+        f"suite: eight\nlike: {SMOKE}\nmethods: [forward_kl]\n"
+        f"evaluate: [{{benchmarks: [tiny-exam], sampling: {sampling}, metrics: [avg@8, pass@8, maj@4]}}]\n"
+    )
+    script.write_text(NEWER_GRADER)
+    before = set(store.rglob("record.json"))
+    words = run_words(suite, store, tmp_path / "results")
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([sys.executable, script, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=200, check=False)
+    assert ran.returncode == 0, ran.stderr
+    made = [json.loads(path.read_text())["step"] for path in set(store.rglob("record.json")) - before]
+    assert {step["stage"] for step in made} == {"generate", "grade", "score", "analyse"}
+    written = [step["params"]["samples"] for step in made if step["stage"] == "generate"]
+    assert written == [[4, 8]] * 4  # student, its second sitting, teacher, forward_kl
+    assert sum(step["stage"] == "grade" for step in made) >= 4 * 4
+
+    old = json.loads((finished_copy / "results/smoke/tiny/forward_kl.seed0.json").read_text())["scores"]["tiny-exam"]
+    score = json.loads((tmp_path / "results/eight/tiny/forward_kl.seed0.json").read_text())["scores"]["tiny-exam"]
+    asked = score["problems"] * 8
+    assert sum(score["graded"]) == sum(score["verdicts"].values()) == asked and score["missing"] == score["ungraded"] == 0
+    assert all(0 <= more - few <= 4 for few, more in zip(old["correct"], score["correct"], strict=True))  # the first four are in it
+    assert score["unfinished"] == score["verdicts"].get("unfinished", 0) and 0 < score["mean_length"] <= 48
+    assert list(score["maj_at"]) == ["4"] and 0 <= score["maj_at"]["4"] <= 1 and old["maj_at"] == {}
+    assert score["under_cap"]["48"] == score["correct"] and sum(score["under_cap"]["6"]) < sum(score["correct"])
+    assert score["grader"] != old["grader"]
+    page = (tmp_path / "page/leaderboard.md").read_text()
+    assert "Maj@4" in page and "tiny-exam under lower token limits" in page

@@ -433,10 +433,10 @@ BROKEN = [
     ),
     (
         "metric",
-        changed(("at: [50%", "metrics: [maj@4], at: [50%")),
-        "maj@4",
+        changed(("at: [50%", "metrics: [best@4], at: [50%")),
+        "best@4",
         "evaluate[0].metrics[0]",
-        ["no metric 'maj@4'", "avg@k and pass@k"],
+        ["no metric 'best@4'", "avg@k, pass@k and maj@k"],
     ),
     ("metric-k", changed(("at: [50%", "metrics: [avg@32], at: [50%")), "avg@32", "evaluate[0].metrics[0]", ["32 answers", "n = 16"]),
     (
@@ -464,7 +464,27 @@ BROKEN = [
         ["no exam 'chain-hard'"],
     ),
     ("primary-k", changed(("controls: [trd]", "primary: {metric: pass@17}")), "pass@17", "report.primary.metric", ["17 answers"]),
+    (
+        "primary-vote",
+        changed(("controls: [trd]", "primary: {metric: maj@8}")),
+        "maj@8",
+        "report.primary.metric",
+        ["maj@8 ranks nothing", "avg@k or pass@k"],
+    ),
+    ("vote-k", changed(("at: [50%", "metrics: [maj@17], at: [50%")), "maj@17", "evaluate[0].metrics[0]", ["17 answers", "maj@16"]),
 ]
+
+
+def test_programs_do_not_vote(folder):
+    Path("programs.jsonl").write_text('{"q": "add", "a": "7"}\n')
+    source = "{file: programs.jsonl, fields: {prompt: q, answer: a}, domain: code}"
+    text = changed(("[chain-exam]", f"[{source}]"), ("at: [50%", "metrics: [pass@8, maj@8], at: [50%"))
+    with pytest.raises(Fault) as caught:
+        load(text)
+    assert f"base.yaml:{place_of(text, 'maj@8')}: evaluate[0].metrics[1]: maj@8: " in str(caught.value)
+    assert "no two programs are" in str(caught.value) and "Ask for pass@8" in str(caught.value)
+    suite = load(changed(("at: [50%", "metrics: [pass@8, maj@8], at: [50%")))
+    assert suite.exam_metrics(suite.evaluate[0], "chain-exam") == ("pass@8", "maj@8")
 
 
 def test_base_loads(folder):
@@ -713,7 +733,9 @@ def test_self_distillation_needs_no_teacher(folder):
 def test_a_problem_file_written_out(folder):
     Path("mine.jsonl").write_text('{"q": "1+1", "a": "2"}\n')
     source = "{file: mine.jsonl, fields: {prompt: q, answer: a}, domain: math}"
-    suite = load(changed(("{set: chain-train, take: 640}", f"{{set: {source}}}"), ("[chain-exam]", f"[chain-exam, {source}]")))
+    other = source.replace("mine", "its")
+    Path("its.jsonl").write_text('{"q": "1+2", "a": "3"}\n')
+    suite = load(changed(("{set: chain-train, take: 640}", f"{{set: {source}}}"), ("[chain-exam]", f"[chain-exam, {other}]")))
     assert suite.problem_set(suite.train.problems.set).name == "mine"
     assert suite.problem_set(suite.train.problems.set).entry["file"] == "mine.jsonl"
     assert suite.exam_sampling(suite.evaluate[0], suite.evaluate[0].benchmarks[1]).n == 16
@@ -724,19 +746,21 @@ def test_a_problem_file_written_out(folder):
 
 def test_a_problem_file_is_found_beside_the_suite_that_names_it(folder):
     Path("deep").mkdir()
-    Path("deep/mine.jsonl").write_text('{"q": "1+1", "a": "2"}\n')
+    for name in ("mine", "its"):
+        Path(f"deep/{name}.jsonl").write_text('{"q": "1+1", "a": "2"}\n')
     source = "{file: mine.jsonl, fields: {prompt: q, answer: a}, domain: math}"
-    load(changed(("{set: chain-train, take: 640}", f"{{set: {source}}}"), ("[chain-exam]", f"[{source}]")), "deep/base.yaml")
+    other = source.replace("mine", "its")
+    load(changed(("{set: chain-train, take: 640}", f"{{set: {source}}}"), ("[chain-exam]", f"[{other}]")), "deep/base.yaml")
     child = load("suite: child\nlike: deep/base.yaml\n", "child.yaml")
     assert child.problem_set(child.train.problems.set).entry["file"] == "deep/mine.jsonl"
-    assert child.problem_set(child.evaluate[0].benchmarks[0]).entry["file"] == "deep/mine.jsonl"
+    assert child.problem_set(child.evaluate[0].benchmarks[0]).entry["file"] == "deep/its.jsonl"
 
 
 def test_catalogue():
     assert catalogue.problem_set("chain-train").count == 1280
     assert catalogue.model("small-world/student")["recipe"]
-    assert catalogue.protocol("trd-v1").for_domain("code").max_tokens == 16384
-    assert catalogue.protocol("trd-v1").for_domain("math").max_tokens == 38912
+    assert catalogue.protocol("trd-v1").manner("code").sampling.max_tokens == 16384
+    assert catalogue.protocol("trd-v1").manner("math", "thinking").sampling.max_tokens == 38912
     with pytest.raises(catalogue.Unknown, match="Did you mean 'trd-v1'"):
         catalogue.protocol("trd-v")
 

@@ -22,6 +22,16 @@ def test_golden_vectors() -> None:
     assert sign_flip([0.0, 0.25, 0.25, 0.25]) == 0.25
 
 
+def test_the_error_is_not_one_of_those_that_are_four_times_too_small() -> None:
+    """Golden too: runs as if they were the sample, and answers as if they were independent."""
+    by_sample = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]])
+    over_runs = by_sample.mean(axis=0).std(ddof=1) / 2
+    pooled = np.sqrt(by_sample.mean() * (1 - by_sample.mean()) / by_sample.size)
+    assert (over_runs, pooled) == pytest.approx((0.119678, 0.124020), abs=5e-7)
+    found = stderr(by_sample.sum(axis=1).tolist(), 4)
+    assert found == pytest.approx(0.213478, abs=5e-7) and found not in (pytest.approx(over_runs), pytest.approx(pooled))
+
+
 def test_one_problem_has_no_error() -> None:
     assert stderr([1], 4) is None
     found = paired_difference([1], 4, [3], 4)

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import reports
+from harness.counts import ladder
 from harness.results import Analysis, Moment, Written
 from reports import html
 from reports.tables import board
@@ -183,3 +184,55 @@ def test_a_screenshot_can_be_taken(folder, tmp_path):
     browse(f"--screenshot={picture}", "--window-size=1280,1400", page.as_uri())
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert picture.stat().st_size > 30_000
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 500)])
+def test_charts_fit_and_can_be_read(quickstart, make_row, tmp_path, scheme, width):
+    """Names lie inside the picture and apart from one another; every colour stands out from the paper as text must; the window is not left."""
+    caps = ladder(4096)
+    rows = [*quickstart, *(make_row(f"reverse_kl_topk[loss.support.k={2**power}]") for power in range(6))]
+    rows = [
+        row.model_copy(
+            update={
+                "scores": {
+                    exam: score.model_copy(
+                        update={"under_cap": {str(cap): tuple(right * cap // 4096 for right in score.correct) for cap in caps}}
+                    )
+                    for exam, score in row.scores.items()
+                }
+            }
+        )
+        for row in rows
+    ]
+    probe = """<script>
+document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
+const all = (selector, within = document) => Array.from(within.querySelectorAll(selector)), seen = [];
+const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+const light = (colour) => {
+  canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+  const [r, g, b] = Array.from(canvas.getImageData(0, 0, 1, 1).data, (of) => of / 255).map((of) => of <= 0.04045 ? of / 12.92 : ((of + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const charts = all("svg.chart"), paper = light(getComputedStyle(document.body).backgroundColor);
+const contrast = (colour) => (Math.max(light(colour), paper) + 0.05) / (Math.min(light(colour), paper) + 0.05);
+const names = charts.map((chart) => all("g > text", chart)), ink = all("svg.chart g > text, svg.chart .tick").map((text) => getComputedStyle(text).fill);
+seen.push(matchMedia("(prefers-color-scheme: dark)").matches, document.documentElement.scrollWidth <= innerWidth, charts.length);
+seen.push(all(".fit, .scroll").filter((box) => box.scrollHeight > box.clientHeight).length);
+seen.push(all("svg.chart text").filter((text) => {
+  const inner = text.getBoundingClientRect(), outer = text.closest("svg").getBoundingClientRect();
+  return inner.left < outer.left || inner.right > outer.right + 0.5 || inner.top < outer.top || inner.bottom > outer.bottom;
+}).map((text) => text.textContent).join(" "));
+seen.push(names.flatMap((texts) => {
+  const boxes = texts.map((text) => text.getBoundingClientRect()).sort((a, b) => a.top - b.top);
+  return boxes.filter((box, at) => at && box.top < boxes[at - 1].bottom - 3);
+}).length);
+seen.push(Math.min(...ink.map(contrast), ...all("svg.chart g path").map((path) => contrast(getComputedStyle(path).stroke))));
+document.title = seen.join(" | ");
+</script></body>"""
+    page = tmp_path / "index.html"
+    page.write_text(html.page(board(rows)).replace("</body>", probe), encoding="utf-8")
+    dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
+    dom = browse("--dump-dom", *dark, f"--window-size={width},900", page.as_uri()).stdout
+    is_dark, fits, charts, scrolling, outside, touching, least = dom[dom.index("<title>") + 7 : dom.index("</title>")].split(" | ")
+    assert (is_dark, fits, charts, scrolling, outside, touching) == (str(scheme == "dark").lower(), "true", "2", "0", "", "0")
+    assert float(least) >= 4.5

@@ -137,6 +137,7 @@ def test_two_renders_are_the_same_bytes(folder, tmp_path):
         "difficulty.csv",
         "written.csv",
         "course.csv",
+        "caps.csv",
     ]
     assert {path.name for path in first} == {"index.html", *html.FILES}  # what the page links to is there
     for one, other in zip(first, second, strict=True):
@@ -183,7 +184,7 @@ def test_markdown_parses_back(quickstart):
             tables.append([])
     summary, scores = tables[0], tables[1]
     assert {len(row) for row in summary} == {10}
-    assert {len(row) for row in scores} == {7}
+    assert {len(row) for row in scores} == {9}
     assert len(summary) == len(quickstart) + 2
     assert any("`reverse_kl_hot`" in row[1] and "not finite" in row[9] for row in summary)
 

@@ -14,10 +14,10 @@ def arguments(*said):
     return parser.parse_args([str(part) for part in said])
 
 
-def test_it_writes_three_files_and_prints_the_table(folder, tmp_path, capsys):
+def test_it_writes_its_files_and_prints_the_table(folder, tmp_path, capsys):
     assert report.run(arguments(folder, "--out", tmp_path / "out")) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "course.csv", "difficulty.csv", "index.html", "leaderboard.csv", "leaderboard.md", "written.csv",
+        "caps.csv", "course.csv", "difficulty.csv", "index.html", "leaderboard.csv", "leaderboard.md", "written.csv",
     ]  # fmt: skip
     said = capsys.readouterr().out
     assert "index.html" in said

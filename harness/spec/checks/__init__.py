@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.document import Document
 from harness.spec.checks.budgets import budgets
-from harness.spec.checks.data import data, problem_set, problems, with_found_files
+from harness.spec.checks.data import data, overlap, problem_set, problems, with_found_files
 from harness.spec.checks.exams import exams, report, report_of_rows
 from harness.spec.checks.names import names, seeds
 from harness.spec.checks.needs import needs
@@ -31,6 +31,7 @@ def check(suite: Suite, document: Document, faults: Faults) -> None:
         pairs,
         problems,
         data,
+        overlap,
         rows,
         needs,
         hidden_overrides,

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 
 def problem_set(source: str | dict[str, Any], folder: str | os.PathLike[str]) -> catalogue.ProblemSet:
-    """What a name or a written-out source stands for. Raises ValueError or catalogue.Unknown."""
-    return catalogue.problem_set(source) if isinstance(source, str) else catalogue.inline_problem_set(source, folder)
+    """What a name, a name with options or a written-out source stands for. Raises ValueError or catalogue.Unknown."""
+    if catalogue.listed_in(source) is not None:
+        return catalogue.named_problem_set(source)
+    assert isinstance(source, dict)
+    return catalogue.inline_problem_set(source, folder)
 
 
 def with_found_files(document: Document) -> Document:
@@ -44,23 +47,12 @@ def known_set(
     suite: Suite, document: Document, source: str | dict[str, Any], path: tuple[str | int, ...]
 ) -> tuple[catalogue.ProblemSet | None, Lines]:
     """The set, or the fault that tells why there is none."""
-    if isinstance(source, dict) and len(source) == 1 and "file" not in source:
-        (name,) = source
-        if name in catalogue.names("problems") or isinstance(source[name], dict):
-            return None, iter(
-                [
-                    document.fault(
-                        path,
-                        f"options of a problem set ({name}: …) are not yet known in this version. Name a set of the catalogue, "
-                        "or write its file out.",
-                    )
-                ]
-            )
     try:
         return problem_set(source, os.path.dirname(document.value_place(path).file)), iter(())
     except catalogue.Unknown:
         known = catalogue.names("problems")
-        return None, iter([document.fault(path, f"there is no problem set {source!r}.{did_you_mean(source, known)}")])
+        name = catalogue.listed_in(source)
+        return None, iter([document.fault(path, f"there is no problem set {name!r}.{did_you_mean(name, known)}")])
     except catalogue.Misread as fault:
         return None, iter([document.fault((*path, *fault.path), str(fault), at_key=fault.at_key)])
 
@@ -81,6 +73,29 @@ def problems(suite: Suite, document: Document) -> Lines:
     for wanted, place in counts:
         if isinstance(wanted, int) and available is not None and wanted > available:
             yield document.fault(place, f"a round over {wanted} problems is more than the {available} that train has. Write all, or fewer.")
+
+
+def overlap(suite: Suite, document: Document) -> Lines:
+    """Nobody trains on an exam's own questions without saying so."""
+    trained, _ = known_set(suite, document, suite.train.problems.set, ("train", "problems", "set"))
+    sat: dict[str, catalogue.ProblemSet] = {}
+    for index, group in enumerate(suite.evaluate):
+        for number, benchmark in enumerate(group.benchmarks):
+            path = ("evaluate", index, "benchmarks", number)
+            exam, _ = known_set(suite, document, benchmark, path)
+            if exam is None:
+                continue
+            sat |= {name: exam for name in (exam.name, exam.listed) if name}
+            if trained is not None and trained.same_questions(exam) and not suite.declared(exam):
+                yield document.fault(
+                    path,
+                    f"{exam.name} asks the questions that train.problems trains on ({trained.name}). Take another exam; or, if that is meant, "
+                    f"say so: `overlap: {{declared: {exam.listed or exam.name}, why: …}}`, and its column bears a mark.",
+                )
+    for index, name in enumerate(suite.overlap.names if suite.overlap else ()):
+        path = ("overlap", "declared", *((index,) if isinstance(suite.overlap and suite.overlap.declared, list) else ()))
+        if name not in sat and document.own(("overlap", "declared")):
+            yield document.fault(path, f"there is no exam {name!r} in evaluate.{did_you_mean(name, sat)}")
 
 
 def data(suite: Suite, document: Document) -> Lines:

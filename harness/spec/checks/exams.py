@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 from harness import catalogue
 from harness.document import Document, did_you_mean, dotted
 from harness.spec.checks.data import known_set
 from harness.spec.checks.names import Lines, repeated
-from harness.spec.model import EvalGroup, Report, SamplingSpec
+from harness.spec.model import EvalGroup, MathGrader, Report, SamplingSpec
 from harness.spec.rows import RowSpec
 
 if TYPE_CHECKING:
     from harness.spec import Suite
 
 
-METRIC = re.compile(r"(avg|pass)@([1-9][0-9]*)\Z")
+GRADERS = get_args(MathGrader)
+METRIC = re.compile(r"(avg|pass|maj)@([1-9][0-9]*)\Z")
 
 
 def exams(suite: Suite, document: Document) -> Lines:
-    sat: dict[tuple[str, str], tuple[str | int, ...]] = {}
+    sat: dict[tuple[str, str, str], tuple[str | int, ...]] = {}
     for index, group in enumerate(suite.evaluate):
         place = ("evaluate", index)
         yield from how_sat(document, place, group)
@@ -36,24 +37,55 @@ def exams(suite: Suite, document: Document) -> Lines:
             sampling = group.sampling
             if group.protocol is not None:
                 protocol = catalogue.protocol(group.protocol)
-                by_domain = protocol.for_domain(found.domain)
-                sampling = None if by_domain is None else SamplingSpec(**vars(by_domain))
-                if sampling is None:
+                manner = protocol.manner(found.domain, next(iter(suite.pairs.values())).modes.student)
+                sampling = None if manner is None else SamplingSpec(**vars(manner.sampling))
+                if manner is None:
                     yield document.fault(
                         path,
                         f"{found.name} is of domain {found.domain}, for which protocol {protocol.name} says nothing (it knows "
-                        f"{', '.join(protocol.sampling)}). Choose another, or write `sampling`.",
+                        f"{', '.join(protocol.manners)}). Choose another, or write `sampling`.",
                     )
+                elif manner.grader not in (None, *GRADERS):
+                    yield document.fault(
+                        (*place, "protocol"),
+                        f"protocol {protocol.name} of suites/protocols.yaml grades by {manner.grader!r}.{did_you_mean(manner.grader, GRADERS)}",
+                    )
+                    continue
             if sampling is None:
                 continue
-            key = (found.name, sampling.model_dump_json())
+            yield from graders(suite, document, place, group, benchmark, found)
+            key = (found.name, sampling.model_dump_json(), suite.exam_grader(group, benchmark))
             if key in sat:
                 yield document.fault(
                     path,
                     f"{found.name} is sat in the same way already, at {dotted(sat[key])}. Take one away; `at` takes several fractions.",
                 )
             sat.setdefault(key, path)
-            yield from metrics(document, place, group, found.name, sampling.n)
+            yield from metrics(document, place, group, found.name, found.domain, sampling.n)
+
+
+def graders(
+    suite: Suite,
+    document: Document,
+    place: tuple[str | int, ...],
+    group: EvalGroup,
+    benchmark: str | dict[str, Any],
+    found: catalogue.ProblemSet,
+) -> Lines:
+    """A grader of mathematics judges no program, and an audit compares with others than the score's own."""
+    for key, said in (("grader", group.grader), ("audit", group.audit or None)):
+        if said is not None and found.domain == "code":
+            yield document.fault(
+                (*place, key),
+                f"{found.name} asks for programs, which its tests judge. Put it into a group of its own, without `{key}`.",
+                at_key=True,
+            )
+            return
+    yield from repeated(document, (*place, "audit"), group.audit, "once is enough")
+    own = suite.exam_grader(group, benchmark)
+    for index, name in enumerate(group.audit):
+        if name == own:
+            yield document.fault((*place, "audit", index), f"{found.name} is graded by {name} anyway. An audit names others.")
 
 
 def how_sat(document: Document, place: tuple[str | int, ...], group: EvalGroup) -> Lines:
@@ -75,10 +107,10 @@ def how_sat(document: Document, place: tuple[str | int, ...], group: EvalGroup) 
         yield document.fault((*place, "metrics"), "an empty list measures nothing. Leave it out for avg@n and pass@n, or name some.")
 
 
-def metrics(document: Document, place: tuple[str | int, ...], group: EvalGroup, exam: str, n: int) -> Lines:
+def metrics(document: Document, place: tuple[str | int, ...], group: EvalGroup, exam: str, domain: str | None, n: int) -> Lines:
     for number, metric in enumerate(group.metrics or []):
         path = (*place, "metrics", number)
-        if text := wrong_metric(metric, n, exam):
+        if text := wrong_metric(metric, n, exam) or wrong_vote(metric, exam, domain):
             yield document.fault(path, text)
     yield from repeated(document, (*place, "metrics"), group.metrics or [], "once is enough")
 
@@ -86,9 +118,18 @@ def metrics(document: Document, place: tuple[str | int, ...], group: EvalGroup, 
 def wrong_metric(metric: str, n: int, exam: str) -> str | None:
     found = METRIC.match(metric)
     if not found:
-        return f"there is no metric {metric!r}. Known: avg@k and pass@k, for example avg@{n} and pass@{n}."
+        return f"there is no metric {metric!r}. Known: avg@k, pass@k and maj@k, for example avg@{n} and pass@{n}."
     if int(found[2]) > n:
         return f"{metric} needs {found[2]} answers a problem, but {exam} is sat with n = {n}. Raise n, or ask for {found[1]}@{n}."
+    return None
+
+
+def wrong_vote(metric: str, exam: str, domain: str | None) -> str | None:
+    if metric.startswith("maj@") and domain != "math":
+        return (
+            f"{metric}: {exam} is of domain {domain}. A vote needs answers that can be the same, as those of mathematics are; no two programs "
+            f"are. Ask for pass@{metric.removeprefix('maj@')}, or leave it out."
+        )
     return None
 
 
@@ -124,6 +165,12 @@ def report(suite: Suite, document: Document) -> Lines:
         at = (*path, "over") if wanted.primary.over == "all" else (*path, "over", index)
         if exam not in samples:
             yield document.fault(at, f"there is no exam {exam!r} in evaluate.{did_you_mean(exam, samples)}")
+        elif wanted.primary.metric.startswith("maj@"):
+            yield document.fault(
+                (*path, "metric"),
+                f"{wanted.primary.metric} ranks nothing: it has no standard error that counts per problem could give. Name avg@k or pass@k.",
+            )
+            break
         elif text := wrong_metric(wanted.primary.metric, samples[exam], exam):
             yield document.fault((*path, "metric"), text)
             break

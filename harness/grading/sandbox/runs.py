@@ -1,0 +1,130 @@
+"""One candidate from its start to its outcomes: calls that are asked one at a time, or a program that runs through."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from harness.grading.sandbox.conversation import Conversation, Gone, Late, OutOfTurn, TooMuch
+from harness.grading.sandbox.inside.codec import decode, encode
+from harness.grading.sandbox.nouns import Infra, Limits, Outcome
+from harness.grading.sandbox.oom import kernel_kills
+from harness.grading.sandbox.zygote import End, Zygote
+
+LOAD_SECONDS = 20.0  # executing the source itself: imports such as sympy's, on a loaded machine
+OUT_OF_MEMORY, RAISED = 77, 1  # exit statuses (inside/candidate.py)
+FATAL = ("timeout", "oom", "crash", "infra_error")
+MOST_REQUEST = 1 << 30
+
+
+def run_calls(
+    zygote: Zygote, source: str, entry_point: str, calls: Sequence[Sequence[Any]], limits: Limits, seconds: list[float]
+) -> list[Outcome]:
+    kills = kernel_kills()
+    talk = Conversation(zygote, limits)
+    try:
+        start = time.monotonic()
+        last = start + limits.wall_seconds
+        loaded = _ask(talk, ["call", source, entry_point, limits.output_bytes], min(last, start + LOAD_SECONDS), kills)
+        if loaded.outcome != "ok":
+            return [loaded]
+        outcomes: list[Outcome] = []
+        for arguments, limit in zip(calls, seconds, strict=True):
+            outcomes.append(_ask(talk, [list(arguments)], min(last, time.monotonic() + limit), kills))
+            if outcomes[-1].outcome in FATAL:
+                break
+        return outcomes
+    finally:
+        talk.close()
+
+
+def _ask(talk: Conversation, request: list[Any], deadline: float, kills: int) -> Outcome:
+    """One request and its answer. The nonce is new each time: an answer given before the question was known has another."""
+    nonce = os.urandom(16).hex()
+    start = time.monotonic()
+    try:
+        talk.send(encode([nonce, *request], MOST_REQUEST))
+        kind, content = _answer(talk.receive(deadline), nonce)
+    except Late:
+        kind, content = "timeout", f"no answer in {deadline - start:.3g} s"
+    except OutOfTurn as fault:
+        kind, content = "crash", str(fault)
+    except Gone:
+        kind, content = _cause(talk.stop(gracious=True), talk.limits, kills)
+    seconds = time.monotonic() - start
+    return Outcome("ok", content, seconds=seconds) if kind == "ok" else Outcome(kind, detail=_clean(str(content)), seconds=seconds)
+
+
+def _answer(payload: bytes, nonce: str) -> tuple[str, Any]:
+    try:
+        echoed, kind, content = decode(payload)
+    except (ValueError, MemoryError):
+        raise OutOfTurn("it sent what is no answer") from None
+    if echoed != nonce or kind not in ("ok", "error", "oom", "exit", "unserialisable"):
+        raise OutOfTurn("it sent an answer to another question")
+    return ("crash", f"it left: {content}") if kind == "exit" else (kind, content)
+
+
+def run_program(zygote: Zygote, source: str, text: str, limits: Limits, seconds: float) -> Outcome:
+    kills = kernel_kills()
+    talk = Conversation(zygote, limits, text.encode("utf-8", "surrogateescape"))
+    try:
+        start = time.monotonic()
+        nonce = os.urandom(16).hex()
+        outcome, detail = "ok", ""
+        try:
+            talk.send(encode([nonce, "stdio", source], MOST_REQUEST))
+            frame = talk.finish(start + min(seconds, limits.wall_seconds))
+            end = talk.stop()
+            if end.status != 0:
+                outcome, detail = _raised(frame, nonce) if os.waitstatus_to_exitcode(end.status) == RAISED else _cause(end, limits, kills)
+        except Late:
+            outcome, detail = "timeout", f"not done in {min(seconds, limits.wall_seconds):g} s"
+        except TooMuch:
+            outcome, detail = "error", f"it printed more than {limits.output_bytes} bytes"
+        except OutOfTurn as fault:
+            outcome, detail = "crash", str(fault)
+        spent = time.monotonic() - start
+        return Outcome(outcome, stdout=bytes(talk.printed).decode("utf-8", "replace"), detail=_clean(detail), seconds=spent)
+    finally:
+        talk.close()
+
+
+def _raised(frame: bytes | None, nonce: str) -> tuple[str, str]:
+    """What a program that ended with status 1 says it raised."""
+    if frame is not None:
+        try:
+            kind, content = _answer(frame, nonce)
+        except OutOfTurn:
+            kind, content = "", ""
+        if kind in ("error", "oom"):
+            return kind, str(content)
+    return "crash", "it ended with status 1"
+
+
+def _cause(end: End, limits: Limits, kills: int) -> tuple[str, str]:
+    """Why a process ended that had not answered. Raises Infra for a kill that neither it nor we caused."""
+    code = os.waitstatus_to_exitcode(end.status)
+    if end.excess:
+        return "crash", end.excess
+    if code == OUT_OF_MEMORY:
+        return "oom", "MemoryError"
+    if code == -signal.SIGXCPU or (code == -signal.SIGKILL and end.cpu >= limits.cpu_seconds):
+        return "timeout", f"{end.cpu:.3g} s of the processor"
+    if end.killed:
+        return "crash", "it closed its channel before it had answered"
+    if code == -signal.SIGKILL:
+        if kernel_kills() > kills or end.rss_kib > limits.memory_mib << 9:
+            return "oom", f"killed at {end.rss_kib >> 10} MiB"
+        raise Infra("a candidate was killed from outside")
+    if code < 0:
+        return "crash", f"killed by {signal.Signals(-code).name}"
+    return "crash", f"it ended with status {code} before it had answered"
+
+
+def _clean(text: str) -> str:
+    """On one line, without control characters: it is a stranger's."""
+    return "".join(each if each.isprintable() else " " for each in text[:300])
