@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from statistics import fmean
 from typing import Any
 
@@ -11,7 +10,7 @@ from harness.grading import UNGRADED
 from harness.metrics import avg_at, pass_at
 from harness.overlaps import seen
 from harness.plan import Exam, Plan, Row, percent
-from harness.results import Analysis, Answers, Audit, AvgAt, Cost, ExamScore, GraderPair, Meters, Overlap, Provenance, Result, Tally
+from harness.results import Analysis, Answers, Audit, AvgAt, Cost, ExamScore, Meters, Overlap, Provenance, Result
 from harness.run import Failure
 from harness.spec import Suite
 from harness.statistics import stderr
@@ -58,7 +57,8 @@ def result(
     for exam in plan.exams:
         for at in exam.at:
             if record := record_of(store, row.steps.get(f"score/{exam.cell(at)}")):
-                scores[exam.cell(at)] = cell(record.facts, exam.in_mode(mode), percent(at), row.again, grading(store, record)).model_copy(
+                graded = grading(store, record, record_of(store, row.steps.get(f"audit/{exam.cell(at)}")))
+                scores[exam.cell(at)] = cell(record.facts, exam.in_mode(mode), percent(at), row.again, graded).model_copy(
                     update={"overlap": overlaps.get(exam.name), "older_than_model": older(exam, suite.pairs[row.pair].student)}
                 )
                 first = first or record
@@ -94,41 +94,17 @@ def result(
     )
 
 
-def grading(store: Store, score: Record) -> dict[str, Any]:
+def grading(store: Store, score: Record, audit: Record | None) -> dict[str, Any]:
     """Who graded the answers of a score, where programs were run, and what other graders said of the same answers."""
     inputs = [address for role, address in sorted(score.step["inputs"].items()) if role.startswith("grades/")]
     records = [record for address in inputs if (record := record_of(store, address))]
     graders = {f"{name} {version}" for record in records for name, version in record.step["params"]["grader"].items()}
     rungs = {record.facts["sandbox"] for record in records if record.facts.get("sandbox")}
-    audits = [record.facts["audit"] for record in records if record.facts.get("audit")]
     return {
         "grader": ", ".join(sorted(graders)) or None,
         "sandbox": "none" if "none" in rungs else ", ".join(sorted(rungs)) or None,
-        "audit": audited([Audit.model_validate(audit) for audit in audits]),
+        "audit": Audit.model_validate(audit.facts["audit"]) if audit else None,
     }
-
-
-def audited(audits: list[Audit]) -> Audit | None:
-    """Audits of several ranges of samples as one."""
-    if not audits:
-        return None
-    tallies: dict[str, Counter[str]] = {}
-    pairs: dict[tuple[str, str], GraderPair] = {}
-    for audit in audits:
-        for tally in audit.tallies:
-            tallies.setdefault(tally.profile, Counter()).update(tally.verdicts)
-        for pair in audit.pairs:
-            before = pairs.get((pair.a, pair.b))
-            pairs[pair.a, pair.b] = pair if before is None else together(before, pair)
-    said = tuple(Tally(profile=profile, verdicts=dict(sorted(counts.items()))) for profile, counts in tallies.items())
-    return Audit(responses=sum(audit.responses for audit in audits), tallies=said, pairs=tuple(pairs.values()))
-
-
-def together(one: GraderPair, other: GraderPair) -> GraderPair:
-    counts = ("both_right", "only_a", "only_b", "both_wrong", "unanswered", "ungraded", "found_by_one")
-    places = ("only_a_places", "only_b_places")
-    summed = {name: getattr(one, name) + getattr(other, name) for name in (*counts, *places)}
-    return one.model_copy(update=summed | {name: summed[name][:NAMED] for name in places})
 
 
 def cell(facts: dict[str, Any], exam: Exam, at: str, again: bool, graded_by: dict[str, Any]) -> ExamScore:

@@ -62,10 +62,12 @@ def generate_step(
     engine: str,
     where: dict[str, Any] | None = None,
     checkpoint: str | None = None,
+    prompt_limit: int | None = None,
     **notes: Any,
 ) -> Step:
     """A model writes samples [a, b) on some problems. `who` is student or teacher; `inputs` holds problems, weights, trained?, attempts?,
-    verdicts?; `where` leaves problems out; `checkpoint` names which of the weights that `trained` left."""
+    verdicts?; `where` leaves problems out; `checkpoint` names which of the weights that `trained` left; no prompt may have more tokens than
+    `prompt_limit`."""
     params = {
         "model": pair[who],
         "mode": pair["modes"][who],
@@ -80,6 +82,8 @@ def generate_step(
     }
     if checkpoint:
         params["checkpoint"] = checkpoint
+    if prompt_limit:
+        params["prompt_limit"] = prompt_limit
     return Step("generate", params, inputs, **notes)
 
 

@@ -23,6 +23,7 @@ STAGES = {
     "train": 3,
     "analyse": 2,
     "snapshot": 1,
+    "audit": 1,
     "score": 2,
 }
 

@@ -18,9 +18,8 @@ from typing import Any
 import sympy
 
 from harness.grading.math_shipped import parse, read_gold, verify, written
+from harness.grading.math_text import letters
 from harness.records import Fault, Verdict
-
-SECONDS = 6.0  # of the pool's clock, what a variable gold is given: its parser allows 30 seconds where a pool allows 5
 
 _THINKING_ENDS = ("</think>", "</longcat_think>")
 _PHRASES = ("the final answer is", "the final answer", "final answer is", "final answer")
@@ -42,17 +41,13 @@ _TRIALS = {
 
 def kind(gold: str) -> str:
     """number · set · variable. Raises Fault for a gold in names that have no trial points: it needs a judge."""
-    names = _names(gold)
+    names = letters(gold)
     if names and names not in _TRIALS:
         raise Fault(
             f"gold answer {gold[:100]!r}: the amo profile has no trial points for {', '.join(sorted(names))}. It grades numbers, sets, and "
             "formulas in n or in a, b, c; an answer in words needs a judge."
         )
     return "variable" if names else "set" if re.match(r"[\s$]*(?:\\boxed\s*\{)?\s*\\\{", gold) else "number"
-
-
-def _names(gold: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[A-Za-z]", re.sub(r"\\[A-Za-z]+", " ", gold)))
 
 
 def answer_text(response: str, kind: str) -> str:
@@ -66,8 +61,8 @@ def answer_text(response: str, kind: str) -> str:
         text = text[-len(lower.rsplit(head, 1)[-1]) :].strip()  # nothing behind the head: the whole text, as there
     for size in _SIZES:
         text = text.replace(size, "")
-    text = re.sub(r" +\}", "}", text.translate(_ASCII))
-    text = re.sub(r"\.+\}", "}", text).replace(r"\,", "").replace(r"\;", "").replace("\n", " ")
+    text = re.sub(r"(?<! ) +\}", "}", text.translate(_ASCII))
+    text = re.sub(r"(?<!\.)\.+\}", "}", text).replace(r"\,", "").replace(r"\;", "").replace("\n", " ")
     if kind != "set":
         text = text.replace(",", "")
         for bracket, plain in _BRACKETS.items():
@@ -84,7 +79,7 @@ def cut(text: str) -> str:
 def judge(answer: str, response: str) -> Verdict:
     """`correct` exactly where AMO-Bench's parser says so, else `wrong`, or `no_answer` where nothing is found. Raises Fault for a gold."""
     sort, gold = kind(answer), read_gold(answer)
-    points = _TRIALS.get(_names(answer), ())
+    points = _TRIALS.get(letters(answer), ())
     text = answer_text(response, sort)
     found = parse(text)
     if _same(gold, found, points):

@@ -34,7 +34,10 @@ def last_box(text: str) -> str | None:
     spaced = text.rfind(_SPACED)
     if spaced >= 0:
         end = text.find("$", spaced)
-        return text[spaced:] if end < 0 else text[spaced:end]
+        end = end if end >= 0 else len(text)
+        if end - spaced > MAX_BOX:
+            raise Trips(f"a box of more than {MAX_BOX} characters")
+        return text[spaced:end]
     start = text.rfind("\\boxed")
     start = start if start >= 0 else text.rfind("\\fbox")
     if start < 0:

@@ -221,5 +221,10 @@ def lists_several(answer: str) -> bool:
     return len(split_top(text, "[,;]")) > 1
 
 
+def letters(text: str) -> frozenset[str]:
+    """The letters of a text outside its LaTeX commands: the names of a formula."""
+    return frozenset(re.findall(r"[A-Za-z]", re.sub(r"\\[A-Za-z]+", " ", text)))
+
+
 def congruence(text: str) -> bool:
     return bool(_SUBJECT.search(text))

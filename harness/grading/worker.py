@@ -18,15 +18,21 @@ from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
 
+from harness.grading.math_text import letters
 from harness.records import Fault, Verdict
 
 START_SECONDS = 120.0  # importing sympy on a loaded machine
-LONGER = {"amo": 6.0}  # times the pool's clock: AMO-Bench's parser allows a formula 30 seconds, where a pool allows an item 5
+LONGER = 6.0  # times the pool's clock, for a formula of AMO-Bench: its own parser allows 30 seconds, where a pool allows an item 5
 
 Item = tuple[str, str, str]  # profile, gold, and what is compared with it: an extracted answer, or a whole completion
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 _MAIN = "import sys; sys.path.insert(0, sys.argv[1]); from harness.grading.worker import serve; serve(float(sys.argv[2]), int(sys.argv[3]))"
+
+
+def clock(item: Item, seconds: float) -> float:
+    """CPU seconds of an item in a pool that allows `seconds`."""
+    return seconds * LONGER if item[0] == "amo" and letters(item[1]) else seconds
 
 
 def _judge(profile: str) -> Callable[[str, str], Verdict]:
@@ -57,8 +63,8 @@ def serve(seconds: float, memory_mib: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     replies.write("ready\n")
     for line in sys.stdin:
-        profile, gold, answer = json.loads(line)
-        signal.setitimer(signal.ITIMER_PROF, seconds * LONGER.get(profile, 1.0))
+        profile, gold, answer = item = json.loads(line)
+        signal.setitimer(signal.ITIMER_PROF, clock(item, seconds))
         try:
             verdict = _judge(profile)(gold, answer)
         except Fault as fault:
@@ -90,10 +96,10 @@ class Worker:
 
     def wall(self, item: Item) -> float:
         """Seconds until the parent gives up. The CPU clock in the worker is the limit; this one catches a worker that sleeps."""
-        return 4 * self.seconds * LONGER.get(item[0], 1.0) + 4
+        return 4 * clock(item, self.seconds) + 4
 
-    def send(self, items: list[Item]) -> None:
-        """Hand items over. One that hangs, or is dead, takes no more: reading finds that out."""
+    def send(self, items: list[Item]) -> bool:
+        """Hand items over; False where the worker takes no more in its time. One that is dead takes all: reading finds that out."""
         pipe = self.process.stdin
         assert pipe is not None
         left = memoryview(b"".join(encode(item) for item in items))
@@ -102,7 +108,8 @@ class Worker:
             while left and select.select([], [pipe], [], max(0.0, deadline - time.monotonic()))[1]:
                 left = left[os.write(pipe.fileno(), left) :]
         except BrokenPipeError:
-            return
+            return True
+        return not left
 
     def verdict(self, item: Item) -> Verdict | bytes | None:
         """The next verdict; None at the deadline; b"" when the worker is gone."""

@@ -114,9 +114,9 @@ class GraderPool:
                     found.update((item, Verdict("grader_error", None, str(error))) for item in waiting)
                     return
                 try:
-                    worker.send(list(waiting))
+                    sent = worker.send(list(waiting))
                     while waiting:
-                        verdict = worker.verdict(waiting[0])
+                        verdict = worker.verdict(waiting[0]) if sent else None
                         if not isinstance(verdict, Verdict):
                             break
                         found[waiting.popleft()] = verdict

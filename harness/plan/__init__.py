@@ -60,8 +60,8 @@ def sitting(suite: Suite, group: EvalGroup, benchmark: Any, mode: str) -> Sittin
         "problems": source_identity(suite.exam_set(group, benchmark))[0],
         "mode": mode,
     }
-    hashes = (f"{group.protocol or 'own'}@{digest({**said, 'seed': seed})[:8]}" for seed in (suite.seeds.exam, second_seed(suite)))
-    return Sitting(SamplingSpec(**vars(manner.sampling)), *hashes)
+    first, again = (f"{group.protocol or 'own'}@{digest({**said, 'seed': seed})[:8]}" for seed in (suite.seeds.exam, second_seed(suite)))
+    return Sitting(SamplingSpec(**vars(manner.sampling)), first, again, manner.prompt_limit)
 
 
 def plan(suite: Suite) -> Plan:
@@ -83,7 +83,8 @@ def plan(suite: Suite) -> Plan:
             fixed.append(("teacher", "teacher", teacher, suite.seeds.exam))
         for label, role, model, seed in fixed:
             who = "teacher" if role == "teacher" else "student"
-            scores = {f"score/{exam.name}": planner.exam(exam, model, spec, who, seed, f"{pair} {label}") for exam in exams}
+            sat = {exam.name: planner.exam(exam, model, spec, who, seed, f"{pair} {label}") for exam in exams}
+            scores = {f"{kind}/{name}": address for name, steps in sat.items() for kind, address in steps.items()}
             rows.append(Row(pair, label, role, scores, again=role == "control"))
         for row in suite.rows:
             role = "control" if row.method.control or row.label in suite.report.controls else "method"
@@ -95,9 +96,8 @@ def plan(suite: Suite) -> Plan:
                     for exam in exams:
                         for at in exam.at:
                             title = who if at == max(exam.at) else f"{who} at {percent(at)}"
-                            steps[f"score/{exam.cell(at)}"] = planner.exam(
-                                exam, student, spec, "student", suite.seeds.exam, title, steps["train"], f"at-{at:g}"
-                            )
+                            asked = planner.exam(exam, student, spec, "student", suite.seeds.exam, title, steps["train"], f"at-{at:g}")
+                            steps |= {f"{kind}/{exam.cell(at)}": address for kind, address in asked.items()}
                     rows.append(Row(pair, row.label, role, steps, row.method, seed, budget, row.overrides))
     models = [planner.model(name, spec.dtype).ref for spec in suite.pairs.values() for name in spec.models if name]
     return Plan(tuple(planner.steps.values()), tuple(rows), exams, unsized(models))

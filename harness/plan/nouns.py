@@ -27,6 +27,7 @@ class Sitting:
     sampling: SamplingSpec
     protocol: str
     protocol_again: str
+    prompt_limit: int | None = None  # tokens
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Exam:
     votes: tuple[int, ...] = ()  # the k of each Maj@k asked for
     audit: tuple[str, ...] = ()  # further graders of the same answers, never the score
     overlap: str = ""  # the address of its comparison with the training problems
+    prompt_limit: int | None = None
     declared: bool = False  # whether the suite says that it trains on these questions
     modes: dict[str, Sitting] = field(default_factory=dict)  # how it is sat in each mode; the fields above are the first pair's student's
 

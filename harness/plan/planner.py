@@ -130,12 +130,14 @@ class Planner:
         title: str,
         trained: str | None = None,
         checkpoint: str | None = None,
-    ) -> str:
+    ) -> dict[str, str]:
+        """The exam's score, and where the suite asks other graders for their word, the audit of what they said."""
         exam = exam.in_mode(spec.modes.teacher if who == "teacher" else spec.modes.student)
         problems = self.problems(exam.problems, exam=True)
         inputs = {"problems": problems, **({"weights": model.made} if model.made else {}), **({"trained": trained} if trained else {})}
         per_sample = int(problem_count(exam.problems) * exam.sampling.max_tokens * MEAN_LENGTH)
-        inputs_of_score = {"problems": problems}
+        inputs_of_score, by = {"problems": problems}, {}
+        graders = exam.grader | {name: GRADERS[name] for name in exam.audit}
         for start, stop in sample_ranges(0, exam.sampling.n):
             rollouts = self.add_priced(
                 generate_step(
@@ -149,19 +151,26 @@ class Planner:
                     inputs=inputs,
                     engine=self.suite.engine,
                     checkpoint=checkpoint,
+                    prompt_limit=exam.prompt_limit,
                     title=f"exam {exam.name} · {title} · samples {start}-{stop}",
                     weight=per_sample * (stop - start) / 8000,
                     tokens={"exam": per_sample * (stop - start)},
                     local={"weights": model.local} if model.local else {},
                 )
             )
-            grader = {**exam.grader, **self.lots}
-            graded = grade_step(self.steps[rollouts], problems, grader, "all", f"grade {exam.name} · {title} · samples {start}-{stop}")
-            inputs_of_score |= {f"rollouts/{start}": rollouts, f"grades/{start}": self.add(graded)}
+            for name, version in graders.items():
+                how = f"grade {exam.name} · {title} · samples {start}-{stop}" + (f" · by {name}" if name not in exam.grader else "")
+                by[f"{name}/{start}"] = self.add(grade_step(self.steps[rollouts], problems, {name: version, **self.lots}, "all", how))
+            own = next(iter(exam.grader))
+            inputs_of_score |= {f"rollouts/{start}": rollouts, f"grades/{start}": by[f"{own}/{start}"]}
         params: dict[str, Any] = {"samples": exam.sampling.n, "max_tokens": exam.sampling.max_tokens}
         if exam.votes:
             params["votes"] = sorted(exam.votes)
-        return self.add(Step("score", params, inputs_of_score, title=f"score {exam.name} · {title}", weight=0.1))
+        found = {"score": self.add(Step("score", params, inputs_of_score, title=f"score {exam.name} · {title}", weight=0.1))}
+        if len(graders) > 1:
+            step = Step("audit", {"graders": list(graders)}, by, title=f"audit {exam.name} · {title}", weight=0.1)
+            found["audit"] = self.add(step)
+        return found
 
     def train(
         self,

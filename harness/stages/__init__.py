@@ -27,6 +27,7 @@ RUN = {
     "train": "harness.stages.train:run",
     "analyse": "harness.stages.analyse:run",
     "score": "harness.stages.score:run",
+    "audit": "harness.stages.audit:run",
 }
 
 Report = Callable[[dict[str, Any]], None]

@@ -150,6 +150,12 @@ class Writer:
                 text = prompts.decode(self.tokenizer, attempt.response_ids) if attempt else None
                 message = self.reads(Material(problem.prompt, problem.solution, text, problem.answer))
                 ids = tuple(prompts.reading(self.tokenizer, problem, message, self.params["mode"]))
+                limit = self.params.get("prompt_limit")
+                if limit and len(ids) > limit:
+                    raise Fault(
+                        f"{problem.source}: the prompt of {problem.id} has {len(ids)} tokens, and the protocol allows {limit}. An exam's question "
+                        "is neither cut nor left out: sit it under a protocol with room, or look whether tokenizer and template are the ones meant."
+                    )
                 seed = derive(seeds["seed"], seeds["purpose"], seeds["round"], problem.id, sample)
                 asked.append((problem.id, sample))
                 requests.append(Request(ids, seed))

@@ -226,9 +226,11 @@ def test_every_local_form_of_the_catalogue_can_be_read(tmp_path):
     ]
     assert names
     for name in names:
-        group = {"benchmarks": [name], "protocol": "trd-v1"}
-        after = rehearsal(load_suite(written(tmp_path, evaluate=[group], report={})), DATA)
-        assert Path(after.problem_set(name).entry["file"]).parent == DATA.resolve()
+        source = {name: {"release": "v6", "window": "all"}} if name == "livecodebench" else name
+        group = {"benchmarks": [source], "protocol": "trd-v1"}
+        declared = {"overlap": {"declared": name, "why": "to look at its form"}} if name == "deepscaler" else {}
+        after = rehearsal(load_suite(written(tmp_path, evaluate=[group], report={}, **declared)), DATA)
+        assert Path(after.problem_set(source).entry["file"]).parent == DATA.resolve()
 
 
 # The entries, and the stand-ins made from them

@@ -10,7 +10,6 @@ from itertools import pairwise
 
 import pytest
 
-from harness.collect import audited
 from harness.commands import report
 from harness.counts import ladder
 from harness.results import ExamScore, read_results, write_result
@@ -276,14 +275,6 @@ def test_graders_that_disagree_stand_side_by_side(quickstart):
     assert "### chain-held-out: the same answers, 2 graders" in text
     assert re.search(r"\| `trd` \| 2,048 \| 60.0 \| 48.8 \| 88.[89]% \| 220 \| 3 \|", text)
     assert board(quickstart).groups[0].audits == () and "other graders" not in html.page(board(quickstart))
-
-
-def test_audits_of_two_ranges_of_samples_are_one(quickstart):
-    whole = ExamScore.model_validate(of(quickstart, "trd", "chain-hard").model_dump() | {"audit": AUDIT}).audit
-    found = audited([whole, whole])
-    assert found.responses == 4096 and found.tallies[0].verdicts == {"correct": 2400, "wrong": 1600, "grader_error": 96}
-    assert (found.pairs[0].only_a, found.pairs[0].both_wrong, len(found.pairs[0].only_a_places)) == (440, 1560, 4)
-    assert audited([whole]) == whole and audited([]) is None
 
 
 def arguments(*said):

@@ -104,7 +104,7 @@ def test_wrong_in_both_directions(gold: str, answer: str) -> None:
         ("7", "", "no_answer", None),
         ("3, 5", r"\boxed{3} and \boxed{5}", "correct", "3, 5"),
         ("3, 5", r"$\boxed{5}$, $\boxed{3}$", "correct", "5, 3"),
-        ("3, 5", r"\boxed{3}; \text{or } \boxed{5}", "wrong", "5"),
+        ("3, 5", r"\boxed{3}; \text{or } \boxed{5}", "correct", "3, 5"),
         ("3, 5", r"we saw \boxed{3} before; finally \boxed{5}", "wrong", "5"),
         ("3, 5", r"\boxed{4}. So \boxed{3, 5}", "correct", "3, 5"),
         (r"\boxed{3736}", r"\boxed{3\,736}", "correct", r"3\,736"),
