@@ -33,7 +33,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 FAILED = {"error": "wrong", "unserialisable": "wrong"}  # outcome -> verdict, where the names differ
 
 # LiveCodeBench puts these names before every program: answers lean on them.
-MODULES = "string re datetime collections heapq bisect copy math random statistics itertools functools operator io sys json".split()
+MODULES = ["string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics", "itertools", "functools", "operator", "io", "sys", "json"]
 PRELUDE = (
     "".join(f"from {module} import *\n" for module in [*MODULES, "builtins", "typing"])
     + "".join(f"import {module}\n" for module in MODULES)
@@ -119,7 +119,9 @@ class Judge:
         name = f"Solution.{name}" if "class Solution" in program else name
         seconds = self.tests["seconds"]
         outcomes = self._run(box, preceded(PRELUDE, program), name, self.calls, (seconds + 1) * len(tests) + 5, seconds)
-        equal = (call_equal(_value(out), wanted, self.tests.get("unwrap", False)) for out, wanted in zip(outcomes, self.wanted, strict=True))
+        equal = (
+            call_equal(_value(out), wanted, self.tests.get("unwrap", False)) for out, wanted in zip(outcomes, self.wanted, strict=True)
+        )
         failed = _first_failure(outcomes, equal, self.wanted)
         return (failed[0], f"tests[{failed[1]}]: {failed[2]}") if failed else ("correct", "")
 

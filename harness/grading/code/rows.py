@@ -26,9 +26,7 @@ SYSTEM = (
     "You are an expert Python programmer. You will be given a question (problem specification) and will generate a correct Python program "
     "that matches the specification and passes all tests."
 )
-WITH_STARTER = (
-    "You will use the following starter code to write the solution to the problem and enclose your code within delimiters."
-)
+WITH_STARTER = "You will use the following starter code to write the solution to the problem and enclose your code within delimiters."
 FROM_STDIN = (
     "Read the inputs from stdin solve the problem and write the answer to stdout (do not directly test on the sample inputs). Enclose your "
     "code within delimiters as follows. Ensure that when the python program runs, it reads the inputs, runs the algorithm and writes output "
@@ -41,7 +39,9 @@ def evalplus_row(row: dict[str, Any], dataset: str) -> dict[str, Any]:
     if dataset not in DATASETS:
         raise ValueError(f"dataset {dataset!r}: expected one of {', '.join(DATASETS)}")
     if "base_input" not in row and "test" in row:
-        raise ValueError("base_input: missing. This is the OriginFmt release; take HumanEvalPlus.jsonl or MbppPlus.jsonl of the same release")
+        raise ValueError(
+            "base_input: missing. This is the OriginFmt release; take HumanEvalPlus.jsonl or MbppPlus.jsonl of the same release"
+        )
     tests = {"kind": "evalplus", "dataset": dataset}
     for field in ("task_id", "prompt", "entry_point", "canonical_solution"):
         tests[field] = _text(row, field)
@@ -108,7 +108,9 @@ def taco_row(row: dict[str, Any]) -> dict[str, Any]:
 def question(text: str, starter: str) -> str:
     """The user message of LiveCodeBench's generic chat style."""
     form, code = (WITH_STARTER, starter) if starter else (FROM_STDIN, "# YOUR CODE HERE")
-    return f"### Question:\n{text}\n\n### Format: {form}\n```python\n{code}\n```\n\n### Answer: (use the provided format with backticks)\n\n"
+    return (
+        f"### Question:\n{text}\n\n### Format: {form}\n```python\n{code}\n```\n\n### Answer: (use the provided format with backticks)\n\n"
+    )
 
 
 def private_tests(text: Any, max_encoded: int = MAX_ENCODED, max_decoded: int = MAX_DECODED) -> Any:
@@ -150,7 +152,9 @@ def pickled_string(data: bytes) -> str:
     except Exception as fault:  # whatever a broken pickle does to pickletools
         raise ValueError(f"private_test_cases: no pickle of a single string ({fault})"[:300]) from None
     if found is None or end != len(data):
-        raise ValueError("private_test_cases: no pickle of a single string " + ("(it holds none)" if found is None else "(more follows it)"))
+        raise ValueError(
+            "private_test_cases: no pickle of a single string " + ("(it holds none)" if found is None else "(more follows it)")
+        )
     return found
 
 

@@ -148,8 +148,7 @@ def test_N5_every_method_goes_through_the_one_reduction(name, pair64):
     seen, ours = step(student, whole, batch, at=0.25)
     student.zero_grad(set_to_none=True)
     value = sum(
-        t.weight * plain_loss(t.loss.at(0.25), student, teacher if t.scored else None, batch, k, t.tokens)
-        for k, t in terms.items()
+        t.weight * plain_loss(t.loss.at(0.25), student, teacher if t.scored else None, batch, k, t.tokens) for k, t in terms.items()
     )
     value.backward()
     assert seen["objective"] == pytest.approx(value.item(), rel=1e-9)
