@@ -6,7 +6,7 @@ a group was not looked up: 8 is this project's choice.
 
 from methods.method import Method
 from methods.parts.contexts import WithSolution
-from methods.parts.losses import Over
+from methods.parts.losses import over
 from methods.parts.rewards import Guide, Reward
 from methods.parts.teachers import Current
 from methods.parts.writers import Student
@@ -19,7 +19,7 @@ RLSD = Method(
     writer=Student(n=8),
     teacher=Current(),
     reads=WithSolution(),
-    loss=Reward(guide=Guide(share=Over([(0, 0.5), (1, 0.0)]), clip=0.2)),
+    loss=Reward(guide=Guide(share=over((0, 0.5), (1, 0.0)), clip=0.2)),
     about="Whether a response was right decides if its tokens are made likelier. How much each of them is, the student itself "
     "says, once it has read the reference solution.",
 )

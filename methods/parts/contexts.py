@@ -127,7 +127,7 @@ class Context:
         if lacking:
             raise ValueError(f"{type(self).__name__} needs the {' and the '.join(lacking)}, which this problem does not have.")
         # One pass over the template alone: what is put in may itself contain braces.
-        return re.sub(rf"\{{({'|'.join(PLACES)})\}}", lambda place: values[place[1]], self.text)
+        return re.sub(rf"\{{({'|'.join(PLACES)})\}}", lambda place: values[place[1]] or "", self.text)
 
     def values(self, material: Material) -> dict[str, str | None]:
         """What goes into the template's places."""

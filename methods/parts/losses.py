@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from methods.parts import schedule
 from methods.parts.divergences import JSD, Divergence, ForwardKL, GeneralisedReverseKL, ReverseKL, SkewForwardKL, SkewReverseKL
 from methods.parts.routes import Credit, Policy
-from methods.parts.schedule import Over
+from methods.parts.schedule import Over, over
 from methods.parts.scores import TokenScores, at_least_fp32, column_of, of_written
 from methods.parts.supports import Sampled, TopK
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # reading the catalogue must not cost an import of torch
 
 __all__ = [
     "JSD", "NLL", "Bridge", "Clip", "Credit", "Divergence", "ForwardKL", "GeneralisedReverseKL", "Loss", "Over", "Policy", "ReverseKL",
-    "Sampled", "SkewForwardKL", "SkewReverseKL", "Squared", "TokenScores", "TopK",
+    "Sampled", "SkewForwardKL", "SkewReverseKL", "Squared", "TokenScores", "TopK", "over",
 ]  # fmt: skip
 
 
@@ -56,14 +56,14 @@ class Bridge:
     With `share` going to 0 over the run the target goes to the teacher (arXiv:2601.07155).
     """
 
-    share: float | Over
+    share: float
 
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if schedule.turns(self):  # looked at as it is at each of its points
             return
-        if not 0 <= self.share < math.inf:  # type: ignore[operator]
+        if not 0 <= self.share < math.inf:
             raise ValueError(f"Bridge(share={self.share}): the student's exponent is 0 (the teacher alone) or more.")
 
     def __call__(self, student_TV: Tensor, teacher_TV: Tensor) -> Tensor:
@@ -233,7 +233,7 @@ def refuse_route(loss: Loss, route: Policy) -> None:
             f"{said}: a sampler keeps the probability of the token that it sampled, so over several entries there is no ratio to clip or to "
             "cap, and no credit from later tokens. Leave these away, or say support=Sampled()."
         )
-    if over_student and loss.support.tail != "drop":
+    if isinstance(loss.support, TopK) and loss.support.tail != "drop":
         raise ValueError(f"{said}: the weights are renormalised over the k by the route itself. Say tail='drop'.")
     if loss.temperature != 1.0 or loss.teacher_temperature not in (None, 1.0):
         raise ValueError(

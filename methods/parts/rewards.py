@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from methods.parts import schedule
 from methods.parts.routes import surrogate
-from methods.parts.schedule import Over
 from methods.parts.scores import TokenScores, at_least_fp32, column_of, of_written
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ class Guide:
     δ = log p_teacher(y_t) − log p_student(y_t), all constants (arXiv:2604.03128).
     """
 
-    share: float | Over = 0.5
+    share: float = 0.5
     clip: float = 0.2
 
     version: ClassVar[int] = 1

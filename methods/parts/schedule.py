@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 class Over:
     """Points (progress, value) of a run, progress from 0 to 1: numbers go straight from one to the next, anything else holds until the next.
 
-    Stands in for any number or part of a loss: `Bridge(Over([(0, 0.8), (1, 0.0)]))`, `Loss(Over([(0, ForwardKL()), (0.5, ReverseKL())]))`.
+    Stands in for any number or part of a loss: `Bridge(over((0, 0.8), (1, 0.0)))`, `Loss(over((0, ForwardKL()), (0.5, ReverseKL())))`.
     """
 
     points: tuple[tuple[float, Any], ...]
@@ -35,6 +35,11 @@ class Over:
             return before[1]
         share = (progress - before[0]) / (after[0] - before[0])
         return before[1] + share * (after[1] - before[1])
+
+
+def over(*points: tuple[float, Any]) -> Any:
+    """An `Over`, where something else is asked for."""
+    return Over(points)
 
 
 def plain(value: Any) -> Any:
