@@ -16,7 +16,9 @@ from typing import Any
 from harness.records import Fault
 from methods import METHODS
 from methods.method import Method, Term
-from methods.parts import contexts, keep, losses, teachers, tokens, writers
+from methods.parts import contexts, divergences, keep, losses, peers, rewards, routes, schedule, supports, teachers, tokens, writers
+
+MODULES = (contexts, divergences, keep, losses, peers, rewards, routes, schedule, supports, teachers, tokens, writers)
 
 
 def values_in(value: Any) -> Iterator[Any]:
@@ -36,8 +38,7 @@ def part_types() -> dict[str, type]:
 
     An address knows a class by its bare name, so two classes of one name cannot both take part. Raises Fault.
     """
-    modules = (contexts, keep, losses, teachers, tokens, writers)
-    types = {name: item for module in modules for name, item in vars(module).items() if isinstance(item, type) and is_dataclass(item)}
+    types = {name: item for module in MODULES for name, item in vars(module).items() if isinstance(item, type) and is_dataclass(item)}
     for method in METHODS.values():
         for kind in map(type, values_in(method)):
             if types.setdefault(kind.__name__, kind) is not kind:

@@ -237,6 +237,12 @@ def check_pair(name: str, pair: PairSpec, student: tuple, teacher: tuple) -> dic
     return differences
 
 
+def check_reference(name: str, student: tuple, reference: tuple) -> None:
+    """Raises Fault where the reference model does not read the same tokens. It only reads what others were shown, so nothing else may differ."""
+    if tokenizer_of(student).get_vocab() != tokenizer_of(reference).get_vocab():
+        raise Fault(f"pairs.{name}: the reference model does not share the student's tokenizer. Choose one of the same family.")
+
+
 def quiet() -> None:
     """No progress bars of libraries in our logs; a missing file is an error now, not after retries."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -78,10 +78,11 @@ class Length:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The same response under two readings.
+    """The same response under two readings. `author` wrote it: student, teacher or, of a reference solution, nobody.
 
     `weight` 0: counted, not trained (a prompt over its limit, or a rollout that the method does not keep). `token_weights`: one a
-    token, none where all are 1. `sampler_logprobs`: nats, as in `Rollout`.
+    token, none where all are 1. `sampler_logprobs`: nats, as in `Rollout`; none where it was sampled under another prompt than its author
+    has here. `advantage`: signed, of the response within its group, where the loss asks for one.
     """
 
     problem_id: str
@@ -93,6 +94,8 @@ class Trajectory:
     weight: float = 1.0
     token_weights: tuple[float, ...] = ()
     sampler_logprobs: tuple[float, ...] = ()
+    advantage: float | None = None
+    author: str = "student"
     # What it cost to make and to judge, in tokens: the budget's meters, counted where they arise.
     student_written: int = 0
     teacher_written: int = 0

@@ -21,7 +21,8 @@ from harness.records import Fault
 from harness.sampling.available import check_engine, check_lm_eval
 from harness.seeds import derive
 from harness.spec import Budget, EvalGroup, LmEvalTask, PairSpec, Report, SamplingSpec, Suite, Train
-from harness.spec.model import Lora, RoleSampling
+from harness.spec.asked import asks_solutions
+from harness.spec.model import ROLES, Lora, RoleSampling
 from harness.world.shapes import PREFIX, shape_of
 
 TRAINED_ON, EXAMINED_ON = 8, 3  # problems
@@ -89,8 +90,7 @@ def at_hand(engine: str) -> bool:
 
 
 def stand_ins(name: str, pair: PairSpec) -> PairSpec:
-    student = stand_in(f"pairs.{name}.student", pair.student)
-    return pair.model_copy(update={"student": student, "teacher": pair.teacher and stand_in(f"pairs.{name}.teacher", pair.teacher)})
+    return pair.model_copy(update={role: stand_in(f"pairs.{name}.{role}", model) for role in ROLES if (model := getattr(pair, role))})
 
 
 def stand_in(place: str, model: str) -> str:
@@ -211,7 +211,7 @@ def cut_report(report: Report, most: int) -> Report:
 
 def handfuls(suite: Suite, rows: Path | None) -> Iterator[tuple[str, catalogue.ProblemSet]]:
     """What stands for each problem set that the suite names: key of its source → set. The training set is looked at first."""
-    solutions = any(term.reads.requires_solution for row in suite.rows for term in row.method.terms.values())
+    solutions = any(asks_solutions(term) for row in suite.rows for term in row.method.terms.values())
     seen = set()
     trained_on = suite.train.problems.set
     for source in (trained_on, *(benchmark for group in suite.evaluate for benchmark in group.benchmarks)):
@@ -275,7 +275,7 @@ def said(before: Suite, after: Suite) -> list[str]:
 
 
 def both(pair: PairSpec, other: PairSpec) -> Iterable[tuple[str, str]]:
-    return [(pair.student, other.student), *([(pair.teacher, other.teacher)] if pair.teacher and other.teacher else [])]
+    return zip(pair.models, other.models, strict=True)
 
 
 def whence(entry: dict[str, Any]) -> str:

@@ -6,17 +6,21 @@ rounds, with the student as it then stands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from harness.answers import decode
 from harness.records import Problem
-from harness.seeds import derive, permutation
+from harness.seeds import derive, permutation, uniforms
 from harness.step import Step
 from methods.method import Term
-from methods.parts.contexts import Plain
+from methods.parts.rewards import Reward
+from methods.parts.teachers import Extrapolated
+from methods.parts.writers import Copy, Pick, Write, judged, responses
+
+UNSOLVED = 0.5  # share of the problems, guessed for the plan
 
 
 def sample_ranges(start: int, stop: int) -> list[tuple[int, int]]:
@@ -56,12 +60,14 @@ def generate_step(
     problems: dict[str, Any],
     inputs: dict[str, str],
     engine: str,
+    where: dict[str, Any] | None = None,
     checkpoint: str | None = None,
     prompt_limit: int | None = None,
     **notes: Any,
 ) -> Step:
-    """A model writes samples [a, b) on some problems. `who` is student or teacher; `inputs` holds problems, weights, trained?, attempts?;
-    `checkpoint` names which of the weights that `trained` left; no prompt may have more tokens than `prompt_limit`."""
+    """A model writes samples [a, b) on some problems. `who` is student or teacher; `inputs` holds problems, weights, trained?, attempts?,
+    verdicts?; `where` leaves problems out; `checkpoint` names which of the weights that `trained` left; no prompt may have more tokens than
+    `prompt_limit`."""
     params = {
         "model": pair[who],
         "mode": pair["modes"][who],
@@ -72,6 +78,7 @@ def generate_step(
         "seeds": seeds,
         "problems": problems,
         "engine": engine,
+        **(where or {}),
     }
     if checkpoint:
         params["checkpoint"] = checkpoint
@@ -80,12 +87,39 @@ def generate_step(
     return Step("generate", params, inputs, **notes)
 
 
+def heads(seed: int, round_: int, problem: str, share: float) -> bool:
+    """The coin of a problem in a round: heads with the chance `share`."""
+    return bool(uniforms(derive(seed, "coin", round_, problem), 1)[0] < share)
+
+
 def grade_step(written: Step, problems: str, grader: dict[str, int], golds: str, title: str) -> Step:
     """Verdicts on what a generate step wrote, read with the tokenizer of the model that wrote it. `golds`: "all" must be readable, or "any"."""
     weights = {"weights": written.inputs["weights"]} if "weights" in written.inputs else {}
     params = {"grader": grader, "golds": golds, "model": written.params["model"]}
     inputs = {"problems": problems, "rollouts": written.address, **weights}
     return Step("grade", params, inputs, title=title, weight=0.1, local=written.local)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What the acts of a term leave: all steps in order; each product's steps, and verdicts on it, by their first sample."""
+
+    steps: list[Step] = field(default_factory=list)
+    products: dict[str, dict[int, Step]] = field(default_factory=dict)
+    grades: dict[str, dict[int, str]] = field(default_factory=dict)
+
+    def add(self, product: str, start: int, step: Step) -> None:
+        self.steps.append(step)
+        self.products.setdefault(product, {})[start] = step
+
+    def roles(self, product: str, role: str) -> dict[str, str]:
+        """A product's steps as inputs of another."""
+        return {f"{role}/{start}": step.address for start, step in self.products.get(product, {}).items()}
+
+    @property
+    def written(self) -> Iterator[tuple[str, int, Step]]:
+        """(product, first sample, step) of what models wrote."""
+        return ((name, start, step) for name, each in self.products.items() for start, step in each.items() if step.stage == "generate")
 
 
 @dataclass(frozen=True)
@@ -104,68 +138,126 @@ class Round:
     def title(self) -> str:
         return f"round {self.number} · seed {self.params['seed']}"
 
+    @property
+    def choice(self) -> dict[str, Any]:
+        """Which problems, in which order: what `round_problems` is asked for."""
+        return {"seed": self.params["seed"], "round": self.number, "size": self.params["rounds"]["problems"]}
+
     def named(self, source: str) -> str:
         """The model that plays a part, by its short name."""
         return self.params["pair"][source]["path"].rpartition("/")[2]
 
     def role(self, term: str, speaker: str) -> str:
-        """Whose weights speak as `speaker` in a term: a frozen teacher is the untrained student."""
-        return "student" if speaker == "student" or term in self.params["frozen_teacher"] else "teacher"
+        """Whose weights speak as `speaker` in a term: a teacher of the student's own line writes as the untrained student."""
+        return "student" if speaker == "student" or term in self.params["self_taught"] else "teacher"
 
-    def write(self, name: str, term: Term) -> tuple[list[Step], dict[str, dict[int, str]]]:
-        """The acts of a term: steps, and who wrote which samples at which address."""
-        steps: list[Step] = []
-        written: dict[str, dict[int, str]] = {}
-        for act in term.writer.acts(term.reads.needs_attempt):
-            source = self.role(name, act.by)
-            reads = term.reads if act.reads == "method" else Plain()
-            sampling = self.params["sampling"][name][act.by]
-            inputs = {"problems": self.inputs["problems"]}
-            if source in self.inputs:
-                inputs["weights"] = self.inputs[source]
-            if act.by == "student" and self.trained:
-                inputs["trained"] = self.trained
-            for start, stop in sample_ranges(0, sampling["n"]):
-                step = generate_step(
-                    who=source,
-                    pair=self.params["pair"],
-                    reads=reads,
-                    sampling=sampling,
-                    samples=(start, stop),
-                    seeds={"seed": self.params["seed"], "purpose": f"train/{act.by}", "round": self.number},
-                    problems={"seed": self.params["seed"], "round": self.number, "size": self.params["rounds"]["problems"]},
-                    inputs={**inputs, **({"attempts": written["student"][start]} if reads.needs_attempt else {})},
-                    engine=self.params["engine"],
-                    title=f"{'rewrite' if reads.needs_attempt else 'rollout'} · {act.by} · {self.title} · samples {start}-{stop} · {self.named(source)}",
-                    weight=self.tokens * (stop - start) / 6000,
-                    tokens={"rollout" if act.by == "student" else "teacher": self.tokens * (stop - start)},
-                    local={"weights": self.local[source]} if source in self.local else {},
-                )
-                steps.append(step)
-                written.setdefault(act.by, {})[start] = step.address
-        return steps, written
+    def weights(self, source: str, role: str = "weights") -> tuple[dict[str, str], dict[str, str]]:
+        """A model's files as an input, and where they lie on this machine."""
+        inputs = {role: self.inputs[source]} if source in self.inputs else {}
+        return inputs, {role: self.local[source]} if source in self.local else {}
 
-    def grades(self, term: Term, writing: list[Step], written: dict[str, dict[int, str]]) -> tuple[list[Step], dict[str, str]]:
-        """Verdicts where `keep` asks for them, and under which role each is an input: the only grades that training depends on."""
-        made = {step.address: step for step in writing}
-        steps, inputs = [], {}
-        for whose in term.keep.needs:
-            by = "student" if whose == "attempt" else term.writer.acts(term.reads.needs_attempt)[-1].by
-            for start, address in written[by].items():
-                step = grade_step(made[address], self.inputs["problems"], self.params["grader"], "any", f"grade · {made[address].title}")
-                steps.append(step)
-                inputs[f"{whose}_grades/{start}"] = step.address
-        return steps, inputs
+    def write(self, name: str, term: Term) -> Writing:
+        """The acts of a term, carried into steps."""
+        found = Writing()
+        for act in term.acts:
+            if isinstance(act, Write):
+                self._generate(name, term, act, found)
+            elif isinstance(act, Copy):
+                self._copy(name, act, found)
+            else:
+                self._pick(act, found)
+            if act.product in judged(term.acts):
+                self._grade(act.product, found)
+        return found
 
-    def construct(self, name: str, term: Term, written: dict[str, dict[int, str]], grades: dict[str, str], paid: list[str]) -> Step:
-        """What the term trains on: the last act's responses under both readings. `paid`: writing that an earlier term is charged for."""
-        last = term.writer.acts(term.reads.needs_attempt)[-1].by
+    def _generate(self, name: str, term: Term, act: Write, found: Writing) -> None:
+        source = self.role(name, act.by)
+        reads = term.reads if act.reads == "method" else act.reads
+        sampling = self.params["sampling"][name][act.product]
+        inputs, local = self.weights(source)
+        inputs = {"problems": self.inputs["problems"], **inputs}
+        if act.by == "student" and self.trained:
+            inputs["trained"] = self.trained
+        if act.where == "unsolved":
+            inputs |= {f"verdicts/{start}": address for start, address in found.grades[act.after].items()}
+        count = self.tokens * {"unsolved": UNSOLVED, "heads": act.share, "tails": 1 - act.share}.get(act.where, 1)
+        for start, stop in sample_ranges(0, sampling["n"]):
+            attempts = {"attempts": found.products["student"][start].address} if reads.needs_attempt else {}
+            step = generate_step(
+                who=source,
+                pair=self.params["pair"],
+                reads=reads,
+                sampling=sampling,
+                samples=(start, stop),
+                seeds={"seed": self.params["seed"], "purpose": f"train/{act.by}", "round": self.number},
+                problems=self.choice,
+                where=where(act),
+                inputs={**inputs, **attempts},
+                engine=self.params["engine"],
+                title=f"{'rewrite' if attempts else 'rollout'} · {act.product} · {self.title} · samples {start}-{stop} · {self.named(source)}",
+                weight=count * (stop - start) / 6000,
+                tokens={"rollout" if act.by == "student" else "teacher": int(count * (stop - start))},
+                local=local,
+            )
+            found.add(act.product, start, step)
+
+    def _copy(self, name: str, act: Copy, found: Writing) -> None:
+        inputs, local = self.weights("student")
+        params = {
+            "model": self.params["pair"]["student"],
+            "mode": self.params["pair"]["modes"]["student"],
+            "max_tokens": self.params["sampling"][name][act.product]["max_tokens"],
+            "problems": self.choice,
+            **where(act),
+        }
+        title = f"reference solutions · {self.title} · {self.named('student')}"
+        step = Step("copy", params, {"problems": self.inputs["problems"], **inputs}, title=title, weight=0.2, local=local)
+        found.add(act.product, 0, step)
+
+    def _pick(self, act: Pick, found: Writing) -> None:
+        inputs = {"problems": self.inputs["problems"], **found.roles("student", "attempts")}
+        for number, product in enumerate(act.of):
+            inputs |= found.roles(product, f"of/{number}")
+            inputs |= {f"verdicts/{number}/{start}": address for start, address in found.grades.get(product, {}).items()}
+        params: dict[str, Any] = {"prefer": act.prefer, "otherwise": act.otherwise, "products": act.of, "seed": self.params["seed"]}
+        params["round"], local = self.number, {}
+        if "aligned" in (*act.prefer, act.otherwise):  # the student as it stands says which tokens it likes
+            weights, local = self.weights("student")
+            inputs |= {**weights, **({"trained": self.trained} if self.trained else {})}
+            params["model"] = self.params["pair"]["student"]
+        title = f"choice · {' before '.join(act.prefer)} · {self.title}"
+        found.add(act.product, 0, Step("pick", params, inputs, title=title, weight=1.0, local=local))
+
+    def _grade(self, product: str, found: Writing) -> None:
+        """Verdicts on a product: the only grades that training depends on are made here."""
+        for start, step in list(found.products[product].items()):
+            if step.stage == "generate" and start not in found.grades.setdefault(product, {}):
+                graded = grade_step(step, self.inputs["problems"], self.params["grader"], "any", f"grade · {step.title}")
+                found.steps.append(graded)
+                found.grades[product][start] = graded.address
+
+    def verdicts(self, term: Term, found: Writing) -> dict[str, str]:
+        """Verdicts that the term's answers ask for, and under which role each is an input."""
+        inputs = {}
+        for whose in term.verdicts:
+            products = ("student",) if whose == "attempt" else responses(term.acts)
+            for product in products:
+                self._grade(product, found)
+                under = f"{whose}_grades" if len(products) == 1 else f"{whose}_grades/{product}"
+                inputs |= {f"{under}/{start}": address for start, address in found.grades[product].items()}
+        return inputs
+
+    def construct(self, name: str, term: Term, found: Writing, grades: dict[str, str], paid: list[str]) -> Step:
+        """What the term trains on, under both readings. `paid`: writing that an earlier term is charged for."""
+        last, by = responses(term.acts), authors(term)
         scorer, pair = self.role(name, "teacher"), self.params["pair"]
         inputs = {"problems": self.inputs["problems"]}
         inputs |= {who: self.inputs[source] for who, source in (("student", "student"), ("teacher", scorer)) if source in self.inputs}
-        inputs |= {f"rollouts/{start}": address for start, address in written[last].items()}
-        if last == "teacher":
-            inputs |= {f"attempts/{start}": address for start, address in written.get("student", {}).items()}
+        for product in found.products:
+            if product in last:
+                inputs |= found.roles(product, "rollouts" if len(last) == 1 else f"rollouts/{product}")
+            else:
+                inputs |= found.roles(product, "attempts" if product == "student" else f"written/{product}")
         inputs |= grades
         params = {
             "term": name,
@@ -173,16 +265,21 @@ class Round:
             "keep": term.keep,
             "reads": term.reads,
             "text": term.reads.text,
-            "writer": last,
+            "writer": by[last[0]] if len(last) == 1 else {product: by[product] for product in last},
             "scored": name not in self.params["unscored"],
             "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][scorer]},
             "models": {"student": pair["student"], "teacher": pair[scorer] or pair["student"]},
             "limits": self.params["limits"],
             **({"paid": paid} if paid else {}),
+            **({"advantages": True} if isinstance(term.loss, Reward) else {}),
+            **({"readers": 2} if isinstance(term.teacher, Extrapolated) else {}),
         }
+        if len(last) > 1 or term.reads.needs_peers or term.reads.needs_other:  # what a problem's neighbours are follows from the round
+            params["round"] = self.choice
         local = {"student": self.local.get("student", ""), "teacher": self.local.get(scorer, "")} if self.local else {}
-        kept = f", {term.keep!r}" if term.keep.needs else ""
-        title = f"trajectories · {last} writes, teacher reads {term.reads!r}{kept} · {self.title} · {self.named('student')}"
+        kept = f", {term.keep!r}" if term.verdicts and term.keep.needs else ""
+        writes = " or ".join(last) + " writes" if "picked" not in last else "the teacher's best"
+        title = f"trajectories · {writes}, teacher reads {term.reads!r}{kept} · {self.title} · {self.named('student')}"
         return Step("construct", params, inputs, title=title, local=local)
 
     def steps(self) -> tuple[list[Step], dict[str, str]]:
@@ -192,11 +289,24 @@ class Round:
         charged: set[str] = set()
         for name, data in self.params["terms"].items():
             term = decode(data)
-            writing, written = self.write(name, term)
-            grading, grades = self.grades(term, writing, written)
-            paid = sorted(f"{who}/{start}" for who, each in written.items() for start, address in each.items() if address in charged)
-            charged |= {address for each in written.values() for address in each.values()}
-            construct = self.construct(name, term, written, grades, paid)
-            found |= {step.address: step for step in (*writing, *grading, construct)}
+            writing = self.write(name, term)
+            grades = self.verdicts(term, writing)
+            paid = sorted(f"{product}/{start}" for product, start, step in writing.written if step.address in charged)
+            charged |= {step.address for _, _, step in writing.written}
+            construct = self.construct(name, term, writing, grades, paid)
+            found |= {step.address: step for step in (*writing.steps, construct)}
             trajectories[name] = construct.address
         return list(found.values()), trajectories
+
+
+def where(act: Write | Copy) -> dict[str, Any]:
+    """On which problems an act writes, as params; nothing where on all."""
+    if act.where == "all":
+        return {}
+    return {"where": "unsolved" if act.where == "unsolved" else {"coin": act.where, "share": act.share}}
+
+
+def authors(term: Term) -> dict[str, str]:
+    """Product → who wrote it: student, teacher or, of reference solutions, nobody."""
+    found = {act.product: act.by if isinstance(act, Write) else "nobody" for act in term.acts}
+    return found | {act.product: found[act.of[0]] for act in term.acts if isinstance(act, Pick)}

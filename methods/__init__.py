@@ -5,18 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 
+from methods.brts import BRTS
+from methods.distillm_skew_rkl import DISTILLM_SKEW_RKL
+from methods.eopd import EOPD
+from methods.esr import ESR
+from methods.exopd import EXOPD
+from methods.fast_opd import FAST_OPD
 from methods.forward_kl import FORWARD_KL
 from methods.forward_kl_clip import FORWARD_KL_CLIP
+from methods.gates import GATES
+from methods.gkd import GKD
+from methods.grpo import GRPO
+from methods.kdrl import KDRL
 from methods.method import Method, Term
+from methods.minillm import MINILLM
+from methods.mopd import MOPD
+from methods.opcd import OPCD
 from methods.opd_sampled import OPD_SAMPLED
 from methods.opsd import OPSD
+from methods.paced import PACED
 from methods.placebo import PLACEBO
+from methods.placebo_shuffled import PLACEBO_SHUFFLED
+from methods.rethinking import RETHINKING
 from methods.reverse_kl import REVERSE_KL
 from methods.reverse_kl_topk import REVERSE_KL_TOPK
 from methods.revisiting import REVISITING
+from methods.rlsd import RLSD
+from methods.sdft import SDFT
+from methods.sdpo import SDPO
+from methods.sft_reference import SFT_REFERENCE
 from methods.sft_teacher import SFT_TEACHER
+from methods.stable_opd import STABLE_OPD
+from methods.ta_opd import TA_OPD
+from methods.tip import TIP
+from methods.tml_opd import TML_OPD
 from methods.trd import TRD
 from methods.trd_self import TRD_SELF
+from methods.veto import VETO
 
 __all__ = ["METHODS", "Method", "Term"]
 
@@ -30,8 +55,33 @@ CATALOGUE: dict[str, Method] = {
     "opsd": OPSD,
     "opd_sampled": OPD_SAMPLED,
     "revisiting": REVISITING,
+    "gkd": GKD,
+    "minillm": MINILLM,
+    "tml_opd": TML_OPD,
+    "sdpo": SDPO,
+    "mopd": MOPD,
+    "sdft": SDFT,
+    "opcd": OPCD,
+    "rethinking": RETHINKING,
+    "tip": TIP,
+    "ta_opd": TA_OPD,
+    "eopd": EOPD,
+    "paced": PACED,
+    "esr": ESR,
+    "fast_opd": FAST_OPD,
+    "exopd": EXOPD,
+    "veto": VETO,
+    "stable_opd": STABLE_OPD,
+    "rlsd": RLSD,
+    "kdrl": KDRL,
+    "distillm_skew_rkl": DISTILLM_SKEW_RKL,
+    "brts": BRTS,
+    "gates": GATES,
     "sft_teacher": SFT_TEACHER,
+    "sft_reference": SFT_REFERENCE,
+    "grpo": GRPO,
     "placebo": PLACEBO,
+    "placebo_shuffled": PLACEBO_SHUFFLED,
 }
 
 

@@ -15,6 +15,7 @@ from harness.document import Document, Path_, Place, parse, read_chain
 from harness.records import Fault
 from harness.spec import Suite, load_suite
 from harness.spec.faults import inside
+from harness.spec.model import ROLES
 from harness.store import write_atomically
 
 TIMEOUT = 30.0  # seconds for one answer of the hub
@@ -84,7 +85,7 @@ def spots(suite: Suite, document: Document) -> list[Spot]:
     """Every such place, once, in the suite's order: in its own file, in one that it is like, or in the catalogue."""
     found: dict[Place, Spot] = {}
     for pair, spec in suite.pairs.items():
-        for role in ("student", "teacher"):
+        for role in ROLES:
             name, _, revision = (getattr(spec, role) or "").partition("@")
             if revision == catalogue.UNPINNED:
                 path = ("pairs", pair, role)

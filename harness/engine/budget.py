@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from harness.costs import Size, before, flops, h100_seconds
 from harness.records import Trajectory
 from harness.spec.model import METERS
+
+NOBODY: Mapping[str, Size] = MappingProxyType({})
 
 
 @dataclass
@@ -16,8 +20,20 @@ class Meters:
 
     spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(METERS, 0))
 
-    def count(self, batch: list[Trajectory], problems: int, student: Size, teacher: Size, adapter: bool) -> None:
-        """One update on `batch`. `problems` is the size of the whole set."""
+    def count(
+        self,
+        batch: list[Trajectory],
+        problems: int,
+        student: Size,
+        teachers: Mapping[str, Size],
+        adapter: bool,
+        thirds: Mapping[str, Size] = NOBODY,
+    ) -> None:
+        """One update on `batch`. `problems` is the size of the whole set; `teachers` says of each term who teaches it, by writing or by
+        scoring, and `thirds` through whom a teacher is seen, where it is.
+
+        What the engine reads besides, to weigh tokens before it trains on them, is its own affair: charged is what the method asks for.
+        """
         total = {name: sum(getattr(t, name) for t in batch) for name in ("student_written", "teacher_written", "teacher_read")}
         trained = sum(weight > 0 for t in batch for weight in t.weights)
         passes = [len(t.student_prompt_ids) + len(t.response_ids) for t in batch if any(t.weights)]
@@ -29,25 +45,50 @@ class Meters:
             "trained": sum(passes),
             "trained_context": sum(before(0, length) for length in passes),
         }
-        theirs = {
-            "written": total["teacher_written"],
-            "written_context": sum(before(len(t.teacher_prompt_ids or t.student_prompt_ids), t.teacher_written) for t in batch),
-            "read": total["teacher_read"],
-            "read_context": sum(read_context(t) for t in batch),
-        }
         self.spent["updates"] += 1
         self.spent["epochs"] += len({t.problem_id for t in batch}) / problems
         for name, value in total.items():
             self.spent[name] += value
         self.spent["trained"] += trained
-        self.spent["flops"] += flops(student, **mine, adapter=adapter) + flops(teacher, **theirs)
-        self.spent["gpu_hours"] += (h100_seconds(student, **mine, adapter=adapter) + h100_seconds(teacher, **theirs)) / 3600
+        work = [(student, mine, adapter)]
+        for term in dict.fromkeys(t.term for t in batch):
+            own = [t for t in batch if t.term == term]
+            seen = sum(scored(t) for t in own) if term in thirds else 0
+            work.append((teachers.get(term, student), taught(own, seen), False))
+            if term in thirds:
+                work.append((thirds[term], {"read": seen, "read_context": sum(before(0, scored(t)) for t in own)}, False))
+        self.spent["flops"] += sum(flops(size, **tokens, adapter=by_adapter) for size, tokens, by_adapter in work)
+        self.spent["gpu_hours"] += sum(h100_seconds(size, **tokens, adapter=by_adapter) for size, tokens, by_adapter in work) / 3600
 
 
-def read_context(t: Trajectory) -> float:
-    """Of what the teacher read: its prompt and the response in one pass where it scores, and the rest, a prompt to write from, in another."""
-    scored = min(t.teacher_read, len(t.teacher_prompt_ids) + len(t.response_ids))
-    return before(0, scored) + before(0, t.teacher_read - scored)
+def taught(own: list[Trajectory], read_by_another: float) -> dict[str, float]:
+    """What a term's teacher wrote and read."""
+    return {
+        "written": sum(t.teacher_written for t in own),
+        "written_context": sum(written_context(t) for t in own),
+        "read": sum(t.teacher_read for t in own) - read_by_another,
+        "read_context": sum(read_context(t, bool(read_by_another)) for t in own),
+    }
+
+
+def scored(t: Trajectory) -> int:
+    """Tokens of one reading that scores; none where nobody read."""
+    return min(t.teacher_read, len(t.teacher_prompt_ids) + len(t.response_ids)) if t.teacher_prompt_ids else 0
+
+
+def written_context(t: Trajectory) -> float:
+    """Of what the teacher wrote: the response itself, or several about as long, of which this one was picked."""
+    length = min(t.teacher_written, len(t.response_ids))
+    return before(len(t.teacher_prompt_ids or t.student_prompt_ids), length) * t.teacher_written / length if length else 0.0
+
+
+def read_context(t: Trajectory, twice: bool = False) -> float:
+    """Of what the teacher read: its prompt and the response in one pass where it scores, and the rest, a prompt to write from, in another.
+
+    `twice`: another model read the same beside it.
+    """
+    once = min(t.teacher_read, len(t.teacher_prompt_ids) + len(t.response_ids))
+    return before(0, once) + before(0, t.teacher_read - (2 if twice else 1) * once)
 
 
 def progress(spent: dict[str, float], limits: dict[str, float]) -> tuple[float, str]:

@@ -33,10 +33,11 @@ class Observer:
 
     student_logprob, teacher_logprob: of the written token. student_entropy, teacher_entropy. kl_forward = KL(teacher ‖ student),
     kl_reverse = KL(student ‖ teacher), over the whole vocabulary. same_top: do both like the same token best. epistemic_mass: the teacher's
-    probability of opening a doubt.
+    probability of opening a doubt. On request, teacher_on_student_top16: the teacher's probability of the student's sixteen likeliest tokens.
     """
 
     epistemic_ids: tuple[int, ...] = ()
+    figures: tuple[str, ...] = ()  # further ones, for rules that ask for them
 
     @functools.cache  # noqa: B019  one tensor a device: copied at each chunk, it would stall a GPU
     def _ids(self, device: torch.device) -> torch.Tensor:
@@ -61,6 +62,9 @@ class Observer:
                 "kl_reverse": -(p_student_CV * apart_CV).sum(1),
                 "same_top": (student_CV.argmax(1) == teacher_CV.argmax(1)).float(),
             }
+            if "teacher_on_student_top16" in self.figures:
+                likeliest = student_CV.topk(min(16, student_CV.shape[1]), dim=1).indices
+                columns["teacher_on_student_top16"] = p_teacher_CV.gather(1, likeliest).sum(1)
             if self.epistemic_ids:
                 columns["epistemic_mass"] = p_teacher_CV.index_select(1, self._ids(p_teacher_CV.device)).sum(1)
         return columns

@@ -1,69 +1,33 @@
 """One optimizer step on one batch, for any method: read twice, project in chunks, reduce once.
 
-Its whole contact with a method is `term.loss.at(progress)(scores)` and weights.
+Its whole contact with a method is `term.loss.at(progress)(scores)`, `term.tokens.weigh(stats)` and weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 
-from harness.costs import Size
-from harness.engine.batching import align, hidden_states, micro_batches
+from harness.engine.batching import micro_batches
 from harness.engine.diagnostics import Observer
-from harness.engine.divergence import chunked_loss
-from harness.models import body_of, head_of, size_of
+from harness.engine.divergence import Third, chunked_loss
+from harness.engine.readers import Reader
 from harness.records import Trajectory
 from methods.method import Term
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A model as the engine needs it: what reads, what projects. `vocabulary` is the tokenizer's, which student and teacher share."""
-
-    model: torch.nn.Module
-    vocabulary: int
-
-    def hidden(self, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]], pad_id: int) -> torch.Tensor:
-        return hidden_states(body_of(self.model), align(prompts, responses, pad_id, next(self.model.parameters()).device))
-
-    @property
-    def head(self) -> torch.Tensor:
-        return head_of(self.model, self.vocabulary)
-
-    @property
-    def size(self) -> Size:
-        return size_of(self.model)
-
-
-@dataclass(frozen=True)
-class Untrained(Reader):
-    """The student as it was before its adapter: a frozen teacher that costs no memory of its own. Never differentiated."""
-
-    @property
-    def size(self) -> Size:
-        return size_of(self.model, adapter=False)
-
-    def hidden(self, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]], pad_id: int) -> torch.Tensor:
-        training = self.model.training
-        self.model.eval()
-        try:
-            with self.model.disable_adapter():
-                return super().hidden(prompts, responses, pad_id)
-        finally:
-            self.model.train(training)
+from methods.parts.scores import TokenScores
+from methods.parts.tokens import TokenStats
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The terms of a method and who scores for each (None where nobody does)."""
+    """The terms of a method, who scores for each (None where nobody does), and through whom a teacher is seen, where it is."""
 
     terms: dict[str, Term]
     teachers: dict[str, Reader | None]
+    thirds: dict[str, Reader] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +36,43 @@ class Seen:
 
     figures: dict[str, float]
     trajectories: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """How one term's trajectories are read: by the student with a gradient or without, by its teacher, in micro-batches of `tokens`."""
+
+    term: Term
+    student: Reader
+    teacher: Reader | None
+    third: Reader | None
+    pad_id: int
+    tokens: int
+
+    def score(self, micro: Sequence[Trajectory], loss: Any, weights: torch.Tensor, further: dict[str, torch.Tensor], observe: Observer):
+        """`chunked_loss` of a micro-batch: weighted sum, values and columns [T], tokens in the order of its responses."""
+        responses = [t.response_ids for t in micro]
+        hidden = self.student.hidden([t.student_prompt_ids for t in micro], responses, self.pad_id)
+        prompts = [t.teacher_prompt_ids for t in micro]
+        with torch.no_grad():
+            theirs = None if self.teacher is None else self.teacher.hidden(prompts, responses, self.pad_id)
+            third = None
+            if self.third is not None:
+                third = Third(self.third.hidden(prompts, responses, self.pad_id), self.third.head, self.term.teacher)  # type: ignore[arg-type]
+        device = hidden.device
+        ids = torch.tensor([i for response in responses for i in response], device=device)
+        return chunked_loss(
+            loss,
+            hidden,
+            self.student.head,
+            theirs,
+            None if self.teacher is None else self.teacher.head,
+            ids,
+            weights.to(device),
+            columns={name: column.to(device) for name, column in further.items()},
+            third=third,
+            observe=observe,
+        )
 
 
 def backward(
@@ -93,32 +94,20 @@ def backward(
     for name, term in objective.terms.items():
         # What weighs nothing is not read at all: it could add nothing.
         mine = [t for t in batch if t.term == name and any(t.weights)]
-        total = sum(sum(t.weights) for t in mine)
-        loss, reader = term.loss.at(at), objective.teachers[name]
+        reads = Pass(term, student, objective.teachers[name], (objective.thirds or {}).get(name), pad_id, tokens)
+        loss = term.loss.at(at)
+        columns = given(mine) if loss.credit is None and not term.tokens.needs else weighed(mine, loss, reads)
+        total = sum(columns[id(t)]["weights"].sum().item() for t in mine)
         value = 0.0
         own: list[dict[str, Any]] = []
-        for micro in micro_batches(mine, tokens):
-            responses = [t.response_ids for t in micro]
-            hidden = student.hidden([t.student_prompt_ids for t in micro], responses, pad_id)
-            with torch.no_grad():
-                theirs = None if reader is None else reader.hidden([t.teacher_prompt_ids for t in micro], responses, pad_id)
-            column = partial(torch.tensor, device=hidden.device)
-            weights = column([w for t in micro for w in t.weights], dtype=torch.float64)
-            sampled = column([p for t in micro for p in t.sampler_logprobs or [float("nan")] * len(t.response_ids)], dtype=torch.float32)
-            summed, values, columns = chunked_loss(
-                loss,
-                hidden,
-                student.head,
-                theirs,
-                None if reader is None else reader.head,
-                column([i for r in responses for i in r]),
-                weights,
-                sampler_logprobs_T=sampled,
-                observe=observe or Observer(),
-            )
+        for micro in micro_batches([t for t in mine if columns[id(t)]["weights"].any()], tokens):
+            joined = {key: torch.cat([columns[id(t)][key] for t in micro]) for key in columns[id(micro[0])]}
+            weights = joined.pop("weights")
+            summed, values, seen = reads.score(micro, loss, weights, joined, observe or Observer())
             (summed * (term.weight / total)).backward()
             value += summed.item() / total
-            own += of_trajectories(micro, {"loss": values, **columns}, sampled, weights > 0)
+            device = values.device
+            own += of_trajectories(micro, {"loss": values, **seen}, joined["sampler_logprobs_T"].to(device), (weights > 0).to(device))
         count = sum(row["tokens"] for row in own)
         prefix = "" if name == "main" else f"{name}/"
         figures[f"{prefix}loss"] = value
@@ -131,13 +120,63 @@ def backward(
     return Seen(figures, rows)
 
 
+Columns = dict[int, dict[str, torch.Tensor]]  # id of a trajectory → its weights and the loss's further columns, one number a token
+
+
+def given(trajectories: Sequence[Trajectory]) -> Columns:
+    """What trajectories bring themselves. A log-probability that nobody kept is NaN."""
+    found: Columns = {}
+    for t in trajectories:
+        count = len(t.response_ids)
+        found[id(t)] = {
+            "weights": torch.tensor(t.weights, dtype=torch.float64),
+            "sampler_logprobs_T": torch.tensor(t.sampler_logprobs or [float("nan")] * count, dtype=torch.float32),
+            "advantage_T": torch.full((count,), float("nan") if t.advantage is None else t.advantage, dtype=torch.float32),
+        }
+    return found
+
+
+def weighed(trajectories: Sequence[Trajectory], loss: Any, reads: Pass) -> Columns:
+    """The same, after a pass without gradient over the whole optimizer step: rules and credit look at all of its tokens at once."""
+    found = given(trajectories)
+    scores: dict[int, dict[str, torch.Tensor]] = {}
+    observe = Observer(figures=reads.term.tokens.needs)
+    for micro in micro_batches(trajectories, reads.tokens):
+        lengths = [len(t.response_ids) for t in micro]
+        with torch.no_grad():
+            _, _, seen = reads.score(micro, nothing, torch.zeros(sum(lengths)), {}, observe)
+        for name, column in seen.items():
+            for t, own in zip(micro, column.cpu().split(lengths), strict=True):
+                scores.setdefault(id(t), {})[name] = own
+    if loss.credit is not None:
+        for t in trajectories:
+            apart = scores[id(t)]["teacher_logprob"] - scores[id(t)]["student_logprob"]
+            found[id(t)]["advantage_T"] = torch.tensor(loss.credit(apart.tolist()), dtype=torch.float32)
+    rule = reads.term.tokens
+    if rule.needs:
+        counted = [found[id(t)]["weights"] > 0 for t in trajectories]
+        figures = {name: torch.cat([scores[id(t)][name][at] for t, at in zip(trajectories, counted, strict=True)]) for name in rule.needs}
+        lengths = tuple(int(at.sum()) for at in counted)
+        for t, at, weights in zip(
+            trajectories, counted, rule.weigh(TokenStats(figures, lengths)).double().split(list(lengths)), strict=True
+        ):
+            found[id(t)]["weights"][at] *= weights
+    return found
+
+
+def nothing(scores: TokenScores) -> torch.Tensor:
+    """A loss of a pass that only looks."""
+    return scores.token_ids_T.new_zeros(len(scores.token_ids_T), dtype=scores.student_TV.dtype)
+
+
 def of_trajectories(
     micro: Sequence[Trajectory], columns: dict[str, torch.Tensor], sampled_T: torch.Tensor, counts_T: torch.Tensor
 ) -> list[dict[str, Any]]:
     """Sums over the tokens of each trajectory that count. `sampler_gap`: Σ |Δ log p| of the writer here and in its sampler; NaN where one is not known."""
-    who = "teacher" if any(t.teacher_written for t in micro) else "student"
-    gap_T = (columns[f"{who}_logprob"] - sampled_T).abs() if f"{who}_logprob" in columns else torch.full_like(sampled_T, float("nan"))
+    authors = [columns.get(f"{t.author}_logprob", torch.full_like(sampled_T, float("nan"))) for t in micro]
     lengths = [len(t.response_ids) for t in micro]
+    own_T = torch.cat([each.split(lengths)[place] for place, each in enumerate(authors)])
+    gap_T = (own_T - sampled_T).abs()
     rows_T = torch.repeat_interleave(torch.tensor(lengths)).to(sampled_T.device)
     sums = {
         name: torch.zeros(len(micro), dtype=torch.float64, device=sampled_T.device)

@@ -11,7 +11,7 @@ Shape suffixes: T tokens, C tokens of a chunk, V vocabulary (the tokenizer's rea
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,14 +19,24 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from methods.parts.losses import NLL, Loss, TokenScores
+from methods.parts.rewards import Reward
 
 CHUNK_TOKENS = 512  # below about 128 the heads are streamed from memory too often
 # Logits that the loss sees at once. On a CPU they should stay near the caches (2**23 took 1.4 times as long for a JSD); a GPU
 # wants kernels longer than their launch. Of a vocabulary of 151,936 these are 27 and 110 tokens.
 INNER_ENTRIES = {"cpu": 2**22, "cuda": 2**24}
 
-LossFunction = Loss | NLL | Callable[[TokenScores], Tensor]
+LossFunction = Loss | NLL | Reward | Callable[[TokenScores], Tensor]
 Observer = Callable[[TokenScores], dict[str, Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Third:
+    """A further model over the same tokens, and how teacher's and its logits make those that the loss compares with."""
+
+    hidden_TE: Tensor
+    head_VE: Tensor
+    blend: Callable[[Tensor, Tensor], Tensor]
 
 
 def chunked_loss(
@@ -38,19 +48,22 @@ def chunked_loss(
     token_ids_T: Tensor,
     weights_T: Tensor,
     *,
-    sampler_logprobs_T: Tensor | None = None,
+    columns: Mapping[str, Tensor] | None = None,
+    third: Third | None = None,
     chunk_tokens: int | None = None,
     observe: Observer | None = None,
 ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Σ_t weight_t · loss_t, differentiable in the student's hidden states and head, and the values [T], detached. fp32 or wider.
 
     Tokens of weight 0 get a value but contribute nothing, even where their value is not finite. Teacher inputs are None
-    where nobody teaches. `sampler_logprobs_T` is there for the losses that need it. `observe` sees each chunk's detached scores and returns columns of one number per token; they come
-    third. No tokens at all give a zero that is still connected to the graph.
+    where nobody teaches. `columns` are the further ones of `TokenScores`, [T] each, for the losses that need them; `third` is a model that
+    the teacher is seen through. `observe` sees each chunk's detached scores and returns columns of one number per token; they come third. No tokens at all give a zero that is still connected to the graph.
     """
     refuse_mismatched(student_hidden_TD, student_head_VD, teacher_hidden_TE, teacher_head_VE, token_ids_T, weights_T, chunk_tokens)
-    if sampler_logprobs_T is not None and sampler_logprobs_T.shape != token_ids_T.shape:
-        raise ValueError(f"chunked_loss: sampler_logprobs_T is {list(sampler_logprobs_T.shape)}, but there are {len(token_ids_T)} tokens.")
+    columns = columns or {}
+    for name, column_T in columns.items():
+        if column_T.shape != token_ids_T.shape:
+            raise ValueError(f"chunked_loss: {name} is {list(column_T.shape)}, but there are {len(token_ids_T)} tokens.")
     wide = torch.float32
     for given in (student_hidden_TD, student_head_VD, teacher_hidden_TE, teacher_head_VE):
         wide = wide if given is None else torch.promote_types(wide, given.dtype)
@@ -61,16 +74,18 @@ def chunked_loss(
             loss,
             Projection.of(student_hidden_TD, student_head_VD, wide),
             None if teacher_hidden_TE is None else Projection.of(teacher_hidden_TE, teacher_head_VE, wide),
+            None if third is None else Projection.of(third.hidden_TE, third.head_VE, wide),
+            None if third is None else third.blend,
             token_ids_T,
             weights_T,
-            sampler_logprobs_T,
+            columns,
             chunk_tokens or CHUNK_TOKENS,
             observe,
         )
-        total, values_T, d_hidden_TD, d_head_VD, columns = walk.go(wants_hidden, wants_head)
+        total, values_T, d_hidden_TD, d_head_VD, seen = walk.go(wants_hidden, wants_head)
     if wants_hidden or wants_head:
         total = GradientInHand.apply(student_hidden_TD, student_head_VD, total, d_hidden_TD, d_head_VD)
-    return (total, values_T) if observe is None else (total, values_T, columns)
+    return (total, values_T) if observe is None else (total, values_T, seen)
 
 
 def refuse_mismatched(student_hidden_TD, student_head_VD, teacher_hidden_TE, teacher_head_VE, token_ids_T, weights_T, chunk_tokens) -> None:
@@ -167,9 +182,11 @@ class Walk:
     loss: LossFunction
     student: Projection
     teacher: Projection | None
+    third: Projection | None
+    blend: Callable[[Tensor, Tensor], Tensor] | None
     token_ids_T: Tensor
     weights_T: Tensor
-    sampler_logprobs_T: Tensor | None
+    columns: Mapping[str, Tensor]
     chunk_tokens: int
     observe: Observer | None
 
@@ -182,6 +199,7 @@ class Walk:
         # One buffer for each side, used again by every chunk: fresh ones cost page faults on a CPU and double the peak.
         student_CV = self.student.buffer(min(self.chunk_tokens, tokens), vocabulary)
         teacher_CV = None if self.teacher is None else torch.empty_like(student_CV)
+        third_CV = None if self.third is None else torch.empty_like(student_CV)
         inner_tokens = max(1, INNER_ENTRIES.get(values_T.device.type, INNER_ENTRIES["cpu"]) // vocabulary)
         seen: list[dict[str, Tensor]] = []
 
@@ -190,11 +208,15 @@ class Walk:
             self.student.logits(rows, logits_CV)
             if self.teacher is not None:
                 self.teacher.logits(rows, teacher_CV[: len(logits_CV)])
+            if self.third is not None:
+                self.third.logits(rows, third_CV[: len(logits_CV)])
             for inner in slices(len(logits_CV), inner_tokens):
                 at = slice(rows.start + inner.start, rows.start + inner.stop)
                 against_CV = None if teacher_CV is None else teacher_CV[inner]
-                sampled = None if self.sampler_logprobs_T is None else self.sampler_logprobs_T[at]
-                scores = TokenScores(logits_CV[inner], against_CV, self.token_ids_T[at], sampled)
+                if self.blend is not None:
+                    against_CV = self.blend(against_CV, third_CV[inner])
+                further = {name: column_T[at] for name, column_T in self.columns.items()}
+                scores = TokenScores(logits_CV[inner], against_CV, self.token_ids_T[at], **further)
                 if self.observe is not None:
                     seen.append(checked_columns(self.observe(scores), len(values_T[at])))
                 values_T[at], gradient_CV = self._differentiate(scores, weights_T[at], wants_hidden or wants_head)

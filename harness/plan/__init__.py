@@ -96,7 +96,8 @@ def plan(suite: Suite) -> Plan:
     for pair, spec in suite.pairs.items():
         student = planner.model(spec.student, spec.dtype)
         teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
-        problems = planner.select(pair, spec, student, teacher)
+        reference = planner.model(spec.reference, spec.dtype) if spec.reference else None
+        problems = planner.select(pair, spec, student, teacher, reference)
         overlaps = {f"overlap/{exam.name}": exam.overlap for exam in exams}
         fixed: list[tuple[str, Role, Model, int]] = [
             ("student", "student", student, suite.seeds.exam),
@@ -115,7 +116,8 @@ def plan(suite: Suite) -> Plan:
             role = "control" if row.method.control or row.label in suite.report.controls else "method"
             for budget in suite.budgets:
                 for seed in suite.seeds.train:
-                    steps = {**planner.train(pair, spec, row, budget, seed, student, teacher, problems), **overlaps}
+                    trained = planner.train(pair, spec, row, budget, seed, student, teacher, reference, problems)
+                    steps = {**trained, **overlaps}
                     who = f"{pair} {row.label}" + (f" {budget}" if len(suite.budgets) > 1 else "") + f" seed {seed}"
                     for exam in exams:
                         for at in exam.at:
@@ -129,7 +131,7 @@ def plan(suite: Suite) -> Plan:
                                 task, student, spec, "student", title, steps["train"], f"at-{at:g}"
                             )
                     rows.append(Row(pair, row.label, role, steps, row.method, seed, budget, row.overrides))
-    models = [planner.model(name, spec.dtype).ref for spec in suite.pairs.values() for name in (spec.student, spec.teacher) if name]
+    models = [planner.model(name, spec.dtype).ref for spec in suite.pairs.values() for name in spec.models if name]
     return Plan(tuple(planner.steps.values()), tuple(rows), exams, tasks, unsized(models))
 
 

@@ -13,13 +13,17 @@ from typing import Any
 from harness import catalogue
 from harness.costs import Size, before, flops, h100_seconds
 from harness.records import ModelRef
+from harness.rounds import UNSOLVED
+from harness.spec.asked import self_taught
 from harness.spec.model import METERS
 from methods.method import Term
-from methods.parts.teachers import Frozen, Nobody
+from methods.parts.teachers import Extrapolated
+from methods.parts.writers import Copy, Pick, Write, responses
 
 MEAN_LENGTH = 0.5  # of max_tokens
 PROMPT = 200  # tokens
 KEPT = 0.5  # for each verdict asked for
+PEERS = 2  # that a teacher is shown
 UNKNOWN_ROUNDS = 10  # where no limit tells
 
 
@@ -93,32 +97,50 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
     training: dict[str, float] = {**dict.fromkeys(METERS, 0.0), "rounds": 1.0, "epochs": problems / max(1.0, all_problems)}
     written_before: set[tuple] = set()
     for name, term in terms.items():
-        acts = term.writer.acts(term.reads.needs_attempt)
-        asked = params["sampling"][name]
-        length = {who: asked[who]["max_tokens"] * MEAN_LENGTH for who in asked}
-        teacher = student if isinstance(term.teacher, Frozen) or not pair_teacher else size(ModelRef(**pair_teacher))
-        count = problems * asked[acts[-1].by]["n"]
-        attempt = length["student"] if term.reads.needs_attempt else 0.0
+        acts, asked = term.acts, params["sampling"][name]
+        length = {product: sampling["max_tokens"] * MEAN_LENGTH for product, sampling in asked.items()}
+        teacher = student if self_taught(term) or not pair_teacher else size(ModelRef(**pair_teacher))
+        attempt = length.get("student", 0.0) if term.reads.needs_attempt else 0.0
         for act in acts:
-            what = (act, tuple(sorted(asked[act.by].items())))
+            if not isinstance(act, Write):
+                continue
+            what = (act.by, act.reads, act.where, act.share, tuple(sorted(asked[act.product].items())))
             if what in written_before:  # terms that ask alike share what is written
                 continue
             written_before.add(what)
+            count = problems * share(act) * asked[act.product]["n"]
             prompt = PROMPT + (attempt if act.reads == "method" else 0.0)
-            writing[f"{act.by}_written"] += count * length[act.by]
+            writing[f"{act.by}_written"] += count * length[act.product]
             writing["teacher_read"] += count * prompt if act.by == "teacher" else 0.0
-            _add(writing, writing_of(student if act.by == "student" else teacher, count, length[act.by], prompt))
-        kept = count * KEPT ** len(term.keep.needs)
-        response = length[acts[-1].by]
-        training["trained"] += kept * response
-        training["updates"] += kept / params["optim"]["batch"] if name == "main" else 0.0
-        passed = PROMPT + response
-        _add(training, work(student, trained=kept * passed, trained_context=kept * before(0, passed), adapter=bool(params["lora"])))
-        if not isinstance(term.teacher, Nobody):
-            passed += attempt
-            training["teacher_read"] += count * passed
-            _add(training, work(teacher, read=count * passed, read_context=count * before(0, passed)))
+            _add(writing, writing_of(student if act.by == "student" else teacher, count, length[act.product], prompt))
+        for product, each in trained_on(term, asked).items():
+            count = problems * each
+            kept = count * KEPT ** len(term.keep.needs)
+            response = length[product]
+            training["trained"] += kept * response
+            training["updates"] += kept / params["optim"]["batch"] if name == "main" else 0.0
+            passed = PROMPT + response
+            _add(training, work(student, trained=kept * passed, trained_context=kept * before(0, passed), adapter=bool(params["lora"])))
+            if term.scored:
+                passed += attempt + (PEERS * response if term.reads.needs_peers else 0.0)
+                times = 2 if isinstance(term.teacher, Extrapolated) else 1  # through a reference: both read
+                training["teacher_read"] += times * count * passed
+                _add(training, work(teacher, read=times * count * passed, read_context=times * count * before(0, passed)))
     return RoundCost(writing, training)
+
+
+def share(act: Write | Copy) -> float:
+    """Of a round's problems, those that an act is carried out on."""
+    return {"unsolved": UNSOLVED, "heads": act.share, "tails": 1 - act.share}.get(act.where, 1.0)
+
+
+def trained_on(term: Term, asked: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Product → responses to one problem. Of a choice, one for each attempt, as long as those that it is made of."""
+    last = term.acts[-1]
+    if isinstance(last, Pick):
+        return {last.of[0]: asked["student"]["n"]}
+    acts = [act for act in term.acts if not isinstance(act, Pick) and act.product in responses(term.acts)]
+    return {act.product: share(act) * asked[act.product]["n"] for act in acts}
 
 
 def _add(spent: dict[str, float], done: Work) -> None:

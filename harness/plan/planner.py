@@ -15,12 +15,12 @@ from harness.plan.nouns import Exam, LmTask, Model
 from harness.records import ModelRef
 from harness.rounds import Round, generate_step, grade_step, sample_ranges
 from harness.spec import Suite
+from harness.spec.asked import asks_reference, asks_teacher, asks_verdicts, readings, self_taught, term_sampling
 from harness.spec.model import PairSpec
 from harness.step import Step
 from harness.world.shapes import PREFIX, shape_of
 from methods.method import Term
 from methods.parts.contexts import Plain, WithAttemptAndSolution, WithSolution
-from methods.parts.teachers import Frozen, Nobody
 
 
 class Planner:
@@ -90,32 +90,33 @@ class Planner:
 
     # One pair
 
-    def select(self, pair: str, spec: PairSpec, student: Model, teacher: Model | None) -> str:
+    def select(self, pair: str, spec: PairSpec, student: Model, teacher: Model | None, reference: Model | None) -> str:
         """The training problems that no row must drop, and the check that the two models can be paired at all."""
         train = self.suite.train
         source = self.suite.problem_set(train.problems.set)
         terms = [term for row in self.suite.rows for term in row.method.terms.values()]
-        wanted = {term.reads for term in terms if term.reads.needs_solution}
+        wanted = {reads for term in terms for reads in readings(term) if reads.needs_solution}
         # Whether or not a row of today reads solutions, one of tomorrow may: the limit holds for all, so that adding it changes no data.
         foreseen = {Plain(), WithSolution(), WithAttemptAndSolution()} if train.limits.teacher_prompt and source.solution else {Plain()}
         made_up = "made" in source.entry  # these have their solutions
-        readings = [(reading, reading in wanted and not made_up) for reading in sorted(wanted | foreseen, key=repr)]
+        looked_at = [(reading, reading in wanted and not made_up) for reading in sorted(wanted | foreseen, key=repr)]
         step = Step(
             "select",
             {
-                "pair": pair_params(spec, student, teacher),
+                "pair": pair_params(spec, student, teacher, reference),
                 "differ": sorted(spec.differ),
                 "limits": train.limits.model_dump(),
-                "readings": [{"reads": reading, "text": reading.text, "needed": needed} for reading, needed in readings],
+                "readings": [{"reads": reading, "text": reading.text, "needed": needed} for reading, needed in looked_at],
             },
             {
                 "problems": self.problems(source.under(), train.problems.take),
                 **({"student": student.made} if student.made else {}),
                 **({"teacher": teacher.made} if teacher and teacher.made else {}),
+                **({"reference": reference.made} if reference and reference.made else {}),
             },
             title=f"select · {pair}",
             weight=0.5,
-            local=places(student, teacher),
+            local=places(student, teacher, reference),
         )
         return self.add(step)
 
@@ -192,18 +193,29 @@ class Planner:
         return self.add(Step("lm_eval", params, inputs, title=f"lm-eval {task.name} · {title}", weight=5.0, local=local))
 
     def train(
-        self, pair: str, spec: PairSpec, row: Any, budget_name: str, seed: int, student: Model, teacher: Model | None, problems: str
+        self,
+        pair: str,
+        spec: PairSpec,
+        row: Any,
+        budget_name: str,
+        seed: int,
+        student: Model,
+        teacher: Model | None,
+        reference: Model | None,
+        problems: str,
     ) -> dict[str, str]:
         """The row's train step, and what looks at it afterwards: verdicts on its round 0, and the analysis (never an input of training)."""
         method, train = row.method, row.train
         grader = self.grader(train.problems.set)
         terms: dict[str, Term] = method.terms
         sampling = {name: term_sampling(term, train) for name, term in terms.items()}
+        teacher = teacher if any(asks_teacher(term) for term in terms.values()) else None
+        reference = reference if any(asks_reference(term) for term in terms.values()) else None
         params = {
-            "pair": pair_params(spec, student, teacher if any(uses_teacher(term) for term in terms.values()) else None),
+            "pair": pair_params(spec, student, teacher, reference),
             "terms": terms,
-            "frozen_teacher": sorted(name for name, term in terms.items() if isinstance(term.teacher, Frozen)),
-            "unscored": sorted(name for name, term in terms.items() if isinstance(term.teacher, Nobody)),
+            "self_taught": sorted(name for name, term in terms.items() if self_taught(term)),
+            "unscored": sorted(name for name, term in terms.items() if not term.scored),
             "sampling": sampling,
             "limits": train.limits.model_dump(),
             "rounds": train.rounds.model_dump(),
@@ -214,27 +226,29 @@ class Planner:
             "engine": self.suite.engine,
             "checkpoints": sorted({f for group in self.suite.evaluate for f in group.at} | {1.0}),
         }
-        if any(term.keep.needs for term in terms.values()):  # else no verdict is an input, and a new grader retrains nothing
+        if any(asks_verdicts(term) for term in terms.values()):  # else no verdict is an input, and a new grader retrains nothing
             params["grader"] = grader
         if {"flops", "gpu_hours"} & params["budget"].keys():  # how work is counted decides where such a budget ends
             params["costs"] = TABLE.version
         inputs = {"problems": problems}
         if student.made:
             inputs["student"] = student.made
-        if teacher and teacher.made and params["pair"]["teacher"]:
+        if teacher and teacher.made:
             inputs["teacher"] = teacher.made
-        local = places(student, teacher)
+        if reference and reference.made:
+            inputs["reference"] = reference.made
+        local = places(student, teacher, reference)
         everything = problem_count(self.suite.problem_set(train.problems.set))
         everything = min(everything or train.problems.take, train.problems.take) if isinstance(train.problems.take, int) else everything
         count = min(everything or train.rounds.problems, train.rounds.problems) if isinstance(train.rounds.problems, int) else everything
-        length = max(s["max_tokens"] for roles in sampling.values() for s in roles.values())
+        length = max(s["max_tokens"] for products in sampling.values() for s in products.values())
         tokens = int(count * length * MEAN_LENGTH)
         # Params travel through JSON to the worker; the fragment is planned from the same form, so round 0 and round r are one code.
         plain = Step("train", params, inputs).params
         round_ = Round(plain, inputs, local, 0, None, tokens)
         steps, trajectories = round_.steps()
-        written = round_.write("main", terms["main"])[1]
-        main = {address for addresses in written.values() for address in addresses.values()}
+        written = list(round_.write("main", terms["main"]).written)
+        main = {step.address: product for product, _, step in written}
         graded: dict[str, str] = {}
         verdicts: dict[str, str] = {}  # rollouts → their grades
         for step in steps:
@@ -246,6 +260,7 @@ class Planner:
             verdicts[step.address] = self.add(grade_step(step, problems, grader, "any", f"grade · {step.title}"))
             if step.address in main:
                 name = "rewrites" if rewriting else "rollouts" if "rollout" in step.tokens else "written"
+                name = name if main[step.address] in ("student", "teacher") else main[step.address]
                 graded[f"grade/{name}/{step.params['samples'][0]}"] = verdicts[step.address]
         cost = one_round(plain, terms, count, everything)
         number = rounds(cost.meters, self.suite.budgets[budget_name].limits, train.rounds.count)
@@ -263,9 +278,9 @@ class Planner:
             local=local,
         )
         seen = {"problems": problems, "train": self.add(train_step), **({"weights": student.made} if student.made else {})}
-        for who, addresses in written.items():
-            for start, address in addresses.items():
-                seen |= {f"{who}_rollouts/{start}": address, f"{who}_grades/{start}": verdicts[address]}
+        for product, start, step in written:
+            if product in ("student", "teacher"):
+                seen |= {f"{product}_rollouts/{start}": step.address, f"{product}_grades/{start}": verdicts[step.address]}
         analysis = Step(
             "analyse",
             {"grader": {name: number for name, number in grader.items() if name != "lots"}, "model": asdict(student.ref)},
@@ -277,29 +292,14 @@ class Planner:
         return {"train": seen["train"], "analysis": self.add(analysis), **graded}
 
 
-def pair_params(spec: PairSpec, student: Model, teacher: Model | None) -> dict[str, Any]:
-    return {"student": asdict(student.ref), "teacher": asdict(teacher.ref) if teacher else None, "modes": spec.modes.model_dump()}
+def pair_params(spec: PairSpec, student: Model, teacher: Model | None, reference: Model | None) -> dict[str, Any]:
+    found = {"student": asdict(student.ref), "teacher": asdict(teacher.ref) if teacher else None, "modes": spec.modes.model_dump()}
+    return found | ({"reference": asdict(reference.ref)} if reference else {})
 
 
-def places(student: Model, teacher: Model | None) -> dict[str, str]:
-    found = {"student": student.local, "teacher": teacher.local if teacher else None}
-    return {who: place for who, place in found.items() if place}
-
-
-def uses_teacher(term: Term) -> bool:
-    """Whether the pair's teacher scores or writes for this term."""
-    writes = any(act.by == "teacher" for act in term.writer.acts(term.reads.needs_attempt))
-    return not isinstance(term.teacher, Frozen) and (writes or not isinstance(term.teacher, Nobody))
-
-
-def term_sampling(term: Term, train: Any) -> dict[str, dict[str, Any]]:
-    """Role → sampling for the roles that write in this term: the suite's, under what the writer asks for itself."""
-    acts = term.writer.acts(term.reads.needs_attempt)
-    found = {act.by: train.sampling_of(act.by).model_dump() for act in acts}
-    found[acts[-1].by].update(term.writer.overrides())
-    if len(acts) > 1:  # one rewrite for each attempt
-        found[acts[0].by]["n"] = found[acts[-1].by]["n"]
-    return found
+def places(student: Model, teacher: Model | None, reference: Model | None) -> dict[str, str]:
+    found = {"student": student, "teacher": teacher, "reference": reference}
+    return {who: model.local for who, model in found.items() if model and model.local}
 
 
 def problem_count(found: catalogue.ProblemSet) -> int:

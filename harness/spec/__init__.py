@@ -62,7 +62,7 @@ class Suite:
     @property
     def unpinned(self) -> tuple[str, ...]:
         """Models and data sets spelled `unpinned`, as name@unpinned: `plan` accepts them, `run` does not."""
-        models = [model for pair in self.pairs.values() for model in (pair.student, pair.teacher) if model and model.endswith("@unpinned")]
+        models = [model for pair in self.pairs.values() for model in pair.models if model.endswith("@unpinned")]
         sources = [self.train.problems.set, *(benchmark for group in self.evaluate for benchmark in group.benchmarks)]
         data = [unpinned for source in sources if (unpinned := self.problem_set(source).unpinned)]
         return tuple(dict.fromkeys([*models, *data]))

@@ -48,19 +48,31 @@ class Seeds(Section):
     exam: Annotated[int, Field(ge=0)]
 
 
+ROLES = ("student", "teacher", "reference")  # of models in a pair
+
+
 class Modes(Section):
     student: Literal["plain", "thinking"] = "plain"
     teacher: Literal["plain", "thinking"] = "plain"
 
 
 class PairSpec(Section):
-    """Who learns from whom. Models are `name@revision`, a local folder, or a name of the model catalogue."""
+    """Who learns from whom. Models are `name@revision`, a local folder, or a name of the model catalogue.
+
+    `reference`: a model from which the teacher has come, for methods that look at the way between the two.
+    """
 
     student: str
     teacher: str | None = None
+    reference: str | None = None
     modes: Modes = Modes()
     differ: list[Literal["template", "stop", "mode"]] = []
     dtype: Literal["float32", "bfloat16"] | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that it names."""
+        return tuple(model for role in ROLES if (model := getattr(self, role)))
 
 
 class SamplingSpec(Section):

@@ -1,7 +1,8 @@
 """Answers of a method from YAML values.
 
 `Every` is a part with its defaults, `{TopK: {k: 32, tail: renorm}}` one written out, `{k: 128}` the part that the method
-already has with that field changed. The types of the dataclass fields say what may stand where.
+already has with that field changed. The types of the dataclass fields say what may stand where; for any field of a loss and of the
+parts in it `{Over: [[0, 0.8], [1, 0.0]]}` may stand: points of the run, and what the field is there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Union
 
 from harness.document import did_you_mean
+from methods.parts.losses import NLL, Loss, Over
+from methods.parts.rewards import Reward
 
 Where = tuple[str | int, ...]
 
@@ -54,9 +57,22 @@ def kinds(hint: Any) -> dict[str, type]:
         below = offspring(kind) if kind.__module__.partition(".")[0] not in ("builtins", "typing", "collections") else []
         lone_base = bool(below) and len(alternatives) == 1
         for each in ([] if lone_base else [kind]) + below:
-            if "__dataclass_fields__" in vars(each):
+            if "__dataclass_fields__" in vars(each) and each is not Over:  # which may stand for anything in a loss: see `turning`
                 found.setdefault(each.__name__, each)
     return found
+
+
+@functools.cache
+def turning() -> frozenset[type]:
+    """The parts whose fields may follow the run: the losses, and what they are made of."""
+    found: set[type] = set()
+    todo: list[type] = [Loss, NLL, Reward]
+    while todo:
+        kind = todo.pop()
+        if kind not in found:
+            found.add(kind)
+            todo += [inner for hint in hints(kind).values() for inner in kinds(hint).values()]
+    return frozenset(found)
 
 
 def build(value: Any, hint: Any, current: Any = None, path: Where = ()) -> Any:
@@ -76,6 +92,8 @@ def build(value: Any, hint: Any, current: Any = None, path: Where = ()) -> Any:
 
 def part(value: Any, hint: Any, known: dict[str, type], current: Any, path: Where) -> Any:
     if isinstance(value, str):
+        if value in words(hint):
+            return value
         if value not in known:
             raise Misfit(path, f"there is no part {value!r} here.{belongs(value, known) or did_you_mean(value, known)}")
         return construct(known[value], {}, path)
@@ -118,7 +136,7 @@ def construct(kind: type, given: dict[str, Any], path: Where) -> Any:
     values = {}
     for name, value in given.items():
         default = defaults[name].default
-        values[name] = build(value, fields[name], None if default is dataclasses.MISSING else default, (*path, name))
+        values[name] = field_of(kind, value, fields[name], None if default is dataclasses.MISSING else default, (*path, name))
     missing = [
         name
         for name, each in defaults.items()
@@ -137,8 +155,22 @@ def changed(current: Any, given: dict[str, Any], path: Where) -> Any:
     """The part that stands here with the given fields changed."""
     fields = hints(type(current))
     refuse_unknown(type(current), given, fields, path)
-    values = {name: build(value, fields[name], getattr(current, name), (*path, name)) for name, value in given.items()}
+    values = {name: field_of(type(current), value, fields[name], getattr(current, name), (*path, name)) for name, value in given.items()}
     return called(lambda: dataclasses.replace(current, **values), path)
+
+
+def field_of(kind: type, value: Any, hint: Any, current: Any, path: Where) -> Any:
+    """A field of a part; in a loss it may follow the run."""
+    if kind not in turning() or not isinstance(value, dict) or "Over" not in value:
+        return build(value, hint, None if isinstance(current, Over) else current, path)
+    points, below = value["Over"], (*path, "Over")
+    if len(value) > 1 or not isinstance(points, list) or not all(isinstance(each, list) and len(each) == 2 for each in points):
+        raise Misfit(below, "expected the points of the run and what stands there, for example {Over: [[0, 0.8], [1, 0.0]]}.", at_key=True)
+    built = [
+        (build(place, float, None, (*below, index, 0)), build(each, hint, None, (*below, index, 1)))
+        for index, (place, each) in enumerate(points)
+    ]
+    return called(lambda: Over(tuple(built)), below)
 
 
 def refuse_unknown(kind: type, given: dict[str, Any], fields: dict[str, Any], path: Where) -> None:
@@ -174,9 +206,14 @@ def field_value(value: Any, alternatives: tuple[Any, ...], hint: Any, current: A
                 return items(value, typing.get_args(kind), path)
         elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, dict):
             return entries(value, typing.get_args(kind)[1], current or {}, path)
-    words = [each for kind in alternatives if typing.get_origin(kind) is Literal for each in typing.get_args(kind)]
-    hint_text = did_you_mean(value, [str(word) for word in words]).partition(" Known:")[0] if words and isinstance(value, str) else ""
+    known = [str(word) for word in words(hint)]
+    hint_text = did_you_mean(value, known).partition(" Known:")[0] if known and isinstance(value, str) else ""
     raise Misfit(path, f"{spelled(value)} does not fit here: expected {expected(hint)}.{hint_text}")
+
+
+def words(hint: Any) -> list[Any]:
+    """The plain values that are named one by one."""
+    return [each for kind in members(hint) if typing.get_origin(kind) is Literal for each in typing.get_args(kind)]
 
 
 def items(value: list, arguments: tuple[Any, ...], path: Where) -> tuple:
@@ -213,22 +250,22 @@ def entries(value: dict, hint: Any, current: Mapping[str, Any], path: Where) -> 
 def expected(hint: Any) -> str:
     """What may stand here, in words."""
     known = kinds(hint)
-    words = []
+    said = []
     if known:
-        words.append(" or ".join(known))
+        said.append(" or ".join(known))
     for kind in members(hint):
         origin = typing.get_origin(kind)
         if kind is types.NoneType:
-            words.append("null")
+            said.append("null")
         elif origin is Literal:
-            words.append(" or ".join(str(each) for each in typing.get_args(kind)))
+            said.append(" or ".join(str(each) for each in typing.get_args(kind)))
         elif kind in (int, float, str, bool):
-            words.append({int: "a whole number", float: "a number", str: "a word", bool: "true or false"}[kind])
+            said.append({int: "a whole number", float: "a number", str: "a word", bool: "true or false"}[kind])
         elif origin in (tuple, list) or kind in (tuple, list):
-            words.append("a list")
+            said.append("a list")
         elif isinstance(origin, type) and issubclass(origin, Mapping):
-            words.append("a mapping of names to terms")
-    return " or ".join(words) or "another value"
+            said.append("a mapping of names to terms")
+    return " or ".join(said) or "another value"
 
 
 def spelled(value: Any) -> str:
@@ -249,6 +286,8 @@ def spelled(value: Any) -> str:
 
 def written(value: Any) -> Any:
     """A part as the YAML value that builds it again."""
+    if isinstance(value, Over):
+        return {"Over": [[place, written(each)] for place, each in value.points]}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {}
         for each in dataclasses.fields(value):

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from harness.spec.faults import LATER
 from harness.spec.model import SuiteFile
-from harness.spec.parts import hints, kinds, members
+from harness.spec.parts import hints, kinds, members, turning
 from harness.spec.rows import ANSWERS, LABEL, TRAIN
 from methods import METHODS
 from methods.method import Method, Term
@@ -135,7 +135,7 @@ def part_kinds(hint: Any) -> list[type]:
 def fields_of(kind: type) -> dict[str, Any]:
     described = {
         "type": "object",
-        "properties": {name: value_of(hint) for name, hint in hints(kind).items()},
+        "properties": {name: value_of(hint, kind in turning()) for name, hint in hints(kind).items()},
         "additionalProperties": False,
     }
     if kind is Term:
@@ -144,10 +144,17 @@ def fields_of(kind: type) -> dict[str, Any]:
     return described | ({"description": text} if text and not text.startswith(f"{kind.__name__}(") else {})
 
 
-def value_of(hint: Any) -> dict[str, Any]:
+def over() -> dict[str, Any]:
+    """What follows the run: points of it, each with what stands there."""
+    point = {"type": "array", "minItems": 2, "maxItems": 2}
+    points = {"type": "array", "minItems": 2, "items": point}
+    return {"type": "object", "required": ["Over"], "properties": {"Over": points}, "additionalProperties": False}
+
+
+def value_of(hint: Any, may_turn: bool = False) -> dict[str, Any]:
     """What may be written for a field: a part's name, a part written out, fields to change, or a plain value."""
     known = kinds(hint)
-    choices: list[dict[str, Any]] = []
+    choices: list[dict[str, Any]] = [over()] if may_turn else []
     if known:
         choices.append({"enum": sorted(known)})
         choices += [

@@ -20,6 +20,8 @@ RUN = {
     "pretrain": "harness.stages.pretrain:run",
     "standin": "harness.stages.standin:run",
     "generate": "harness.stages.generate:run",
+    "copy": "harness.stages.copy:run",
+    "pick": "harness.stages.pick:run",
     "grade": "harness.stages.grade:run",
     "construct": "harness.stages.construct:run",
     "train": "harness.stages.train:run",
@@ -52,8 +54,9 @@ class Job:
         return self.store.payload(self.step.inputs[role])
 
     def inputs(self, role: str) -> list[Path]:
-        """The payloads of `role/0`, `role/1`, `role/2`, `role/4`, … in the order of their numbers."""
-        names = sorted((name for name in self.step.inputs if name.startswith(role + "/")), key=lambda name: int(name.rpartition("/")[2]))
+        """The payloads of `role/0`, `role/1`, `role/2`, `role/4`, … in the order of their numbers; of two products' each number first of the one."""
+        names = (name for name in self.step.inputs if name.startswith(role + "/"))
+        names = sorted(names, key=lambda name: (int(name.rpartition("/")[2]), name))
         return [self.input(name) for name in names]
 
     def made(self, role: str) -> Path | None:

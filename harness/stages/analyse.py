@@ -24,6 +24,7 @@ from harness.stages.verdicts import Judge
 from harness.tables import from_bytes, grades_from
 
 PARTS = 10  # of a run
+WRITERS = ("student", "teacher")  # the products that are looked at
 KINDS = ("kl_forward", "kl_reverse")
 
 
@@ -40,7 +41,7 @@ Texts = dict[tuple[int, str, int], Text]  # (round, problem, sample) → text
 
 
 def run(job: Job) -> dict:
-    texts = {who: first_round(job, who) for who in ("student", "teacher")}
+    texts = {who: first_round(job, who) for who in WRITERS}
     for who, later in later_rounds(job).items():
         texts[who] |= later
     attempts, responses = texts["student"], texts["teacher"]
@@ -60,11 +61,11 @@ def first_round(job: Job, who: str) -> Texts:
 
 
 def later_rounds(job: Job) -> dict[str, Texts]:
-    """What the main term's writers wrote from round 1 on, graded."""
+    """What the main term's student, and its teacher, wrote from round 1 on, graded."""
     trained = job.store.record(job.step.inputs["train"])
     assert trained is not None
     main = list(trained.step["params"]["terms"]).index("main")
-    files = sorted((job.input("train") / "rounds").glob(f"*-{main}-*-*.parquet"))
+    files = sorted(path for who in WRITERS for path in (job.input("train") / "rounds").glob(f"*-{main}-{who}-*.parquet"))
     rollouts = [(path, rollout) for path in files for rollout in from_bytes(Rollout, path)]
     problems = {p.id: p for p in from_bytes(Problem, job.input("problems") / "problems.parquet")}
     found: dict[str, Texts] = defaultdict(dict)

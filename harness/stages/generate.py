@@ -14,10 +14,10 @@ from typing import Any
 from harness import models, prompts
 from harness.answers import decode
 from harness.records import Fault, ModelRef, Problem, Rollout, Sampling
-from harness.rounds import round_problems
 from harness.sampling import Request, Sampler, Written
 from harness.seeds import derive
 from harness.stages import Job
+from harness.stages.inputs import chosen_problems
 from harness.store import write_atomically
 from harness.tables import from_bytes, to_bytes
 from methods.parts.contexts import Material
@@ -32,7 +32,7 @@ TELL_SECONDS = 2.0  # while a part is being written
 def run(job: Job) -> dict:
     params = job.params
     start, stop = params["samples"]
-    problems = chosen_problems(job)
+    problems = chosen_problems(job) if params["problems"]["seed"] is not None else gradable(chosen_problems(job))
     attempts = {}
     if "attempts" in job.step.inputs:
         attempts = {(r.problem_id, r.sample): r for r in from_bytes(Rollout, job.input("attempts") / "rollouts.parquet")}
@@ -100,12 +100,6 @@ def gradable(problems: list[Problem]) -> list[Problem]:
             "cannot be graded. Leave them out of its source, for example by `only`."
         )
     return problems
-
-
-def chosen_problems(job: Job) -> list[Problem]:
-    problems = from_bytes(Problem, job.input("problems") / "problems.parquet")
-    choice = job.params["problems"]
-    return gradable(problems) if choice["seed"] is None else round_problems(problems, choice["seed"], choice["round"], choice["size"])
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,10 @@ def run(job: Job) -> dict:
         spec = PairSpec(student="", teacher="", modes=pair["modes"], differ=job.params["differ"])
         differences = models.check_pair(job.step.title.removeprefix("select · "), spec, student, teacher)
         voices.append((models.tokenizer_of(teacher), pair["modes"]["teacher"]))
+    if pair.get("reference"):
+        models.check_reference(
+            job.step.title.removeprefix("select · "), student, models.source(ModelRef(**pair["reference"]), job.made("reference"))
+        )
     problems = from_bytes(Problem, job.input("problems") / "problems.parquet")
     readings = [decode(item["reads"]) for item in job.params["readings"]]
     needed = [reading for reading, item in zip(readings, job.params["readings"], strict=True) if item["needed"]]

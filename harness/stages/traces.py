@@ -31,14 +31,13 @@ def keep_update(work: Path, update: int, round_: int, rows: list[dict[str, Any]]
 
 
 def keep_rollouts(work: Path, journal: Store, round_: Round) -> None:
-    """What a later round wrote, by round, number of the term, who, and first sample."""
+    """What a later round wrote, by round, number of the term, product, and first sample."""
     for number, (name, data) in enumerate(round_.params["terms"].items()):
-        for who, addresses in round_.write(name, decode(data))[1].items():
-            for start, address in addresses.items():
-                target = work / "rounds" / f"{round_.number:06d}-{number}-{who}-{start}.parquet"
-                if not target.exists():
-                    target.parent.mkdir(exist_ok=True)
-                    link_or_copy(journal.payload(address) / "rollouts.parquet", target)
+        for product, start, step in round_.write(name, decode(data)).written:
+            target = work / "rounds" / f"{round_.number:06d}-{number}-{product}-{start}.parquet"
+            if not target.exists():
+                target.parent.mkdir(exist_ok=True)
+                link_or_copy(journal.payload(step.address) / "rollouts.parquet", target)
 
 
 def leave(work: Path, out: Path, log: list[dict[str, Any]], spent: dict[str, float]) -> None:

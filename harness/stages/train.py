@@ -17,10 +17,12 @@ import torch
 
 from harness import models
 from harness.answers import decode
+from harness.costs import Size
 from harness.engine.batching import whole_problem_batches
 from harness.engine.budget import Meters, ended_by, progress, rate_factor, reached
 from harness.engine.diagnostics import Observer, epistemic_ids
-from harness.engine.distill import Objective, Reader, Untrained, backward
+from harness.engine.distill import Objective, backward
+from harness.engine.readers import Averaged, Living, Reader, Untrained
 from harness.engine.state import load_state, save_state, trainable
 from harness.records import Fault, ModelRef, Problem, Trajectory
 from harness.rounds import Round
@@ -32,6 +34,9 @@ from harness.stages.traces import keep_rollouts, keep_update, leave
 from harness.step import Step
 from harness.store import Corrupt, Store, file_hash
 from harness.tables import from_bytes
+from methods.method import Term
+from methods.parts.keep import All
+from methods.parts.teachers import Current, Ema, Extrapolated
 
 STATE_SECONDS = 60.0  # between states within a round; decides no result
 # Nats a token, at the first update of a round, between the log-probabilities that sampler and trainer give the same tokens: what rounding
@@ -70,14 +75,17 @@ class TrainRun:
         self.pad_id = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.tokenizer.eos_token_id
         self.model = self._student(where)
         self.student = Reader(self.model, vocabulary)
-        self.objective = Objective({name: decode(term) for name, term in params["terms"].items()}, self._teachers(where, vocabulary))
+        self.sources = {"student": where}
+        self.loaded: dict[str, Reader] = {}
+        self.means: dict[str, Averaged] = {}
+        terms = {name: decode(term) for name, term in params["terms"].items()}
+        teachers = {name: self._teacher(name, term) for name, term in terms.items()}
+        thirds = {name: third for name, term in terms.items() if (third := self._third(term)) is not None}
+        self.objective = Objective(terms, teachers, thirds)
         self.observer = Observer(tuple(epistemic_ids(self.tokenizer)))
-        self.sizes = {"student": self.student.size}
-        for reader in self.objective.teachers.values():
-            if reader is not None:
-                self.sizes["teacher"] = reader.size
-        if "teacher" not in self.sizes and params["pair"]["teacher"]:  # the teacher writes but does not score
-            self.sizes["teacher"] = models.size_of(models.skeleton(self._teacher_source()))
+        self.size = self.student.size
+        self.teacher_sizes = {name: self._teacher_size(name, reader) for name, reader in teachers.items()}
+        self.third_sizes = {name: reader.size for name, reader in thirds.items()}
         optim = params["optim"]
         self.optimizer = torch.optim.AdamW(
             list(trainable(self.model).values()),
@@ -108,36 +116,61 @@ class TrainRun:
             model.gradient_checkpointing_enable()
         return model.train()
 
-    def _teacher_source(self):
-        return models.source(ModelRef(**self.params["pair"]["teacher"]), self.job.made("teacher"))
+    def _source(self, who: str):
+        if who not in self.sources:
+            self.sources[who] = models.source(ModelRef(**self.params["pair"][who]), self.job.made(who))
+        return self.sources[who]
 
-    def _teachers(self, student_source, vocabulary: int) -> dict[str, Reader | None]:
-        """Who scores for each term. A frozen teacher is the student without its adapter, or a second copy of its starting weights."""
-        loaded: dict[str, Reader] = {}
-        found: dict[str, Reader | None] = {}
-        for name in self.params["terms"]:
-            if name in self.params["unscored"]:
-                found[name] = None
-                continue
-            who = "student" if name in self.params["frozen_teacher"] else "teacher"
+    def _model(self, who: str) -> Reader:
+        """A model of the pair that is only read; the untrained student is itself without its adapter, or a second copy of its starting weights."""
+        if who not in self.loaded:
             if who == "student" and self.params["lora"]:
-                loaded[who] = Untrained(self.model, vocabulary)
-            elif who not in loaded:
-                where = student_source if who == "student" else self._teacher_source()
-                model = models.load(ModelRef(**self.params["pair"][who]), where).requires_grad_(False)
-                models.check_head(model, vocabulary)
-                loaded[who] = Reader(model, vocabulary)
-            found[name] = loaded[who]
-        return found
+                self.loaded[who] = Untrained(self.model, self.student.vocabulary)
+            else:
+                model = models.load(ModelRef(**self.params["pair"][who]), self._source(who)).requires_grad_(False)
+                models.check_head(model, self.student.vocabulary)
+                self.loaded[who] = Reader(model, self.student.vocabulary)
+        return self.loaded[who]
+
+    def _teacher(self, name: str, term: Term) -> Reader | None:
+        """Who scores for a term, or None."""
+        if name in self.params["unscored"]:
+            return None
+        if isinstance(term.teacher, Current):
+            return Living(self.model, self.student.vocabulary)
+        if isinstance(term.teacher, Ema):
+            key = f"{term.teacher.rate:g}"  # one mean for all terms that ask for it
+            self.means.setdefault(key, Averaged.of(self.model, self.student.vocabulary, term.teacher.rate))
+            return self.means[key]
+        return self._model("student" if name in self.params["self_taught"] else "teacher")
+
+    def _third(self, term: Term) -> Reader | None:
+        """Through whom a teacher is seen, or None."""
+        return self._model(term.teacher.over) if isinstance(term.teacher, Extrapolated) else None
+
+    def _teacher_size(self, name: str, reader: Reader | None) -> Size:
+        """Of whom a term's teaching is charged: also where a teacher writes but does not score."""
+        if reader is not None:
+            return reader.size
+        who = "student" if name in self.params["self_taught"] else "teacher"
+        if not self.params["pair"][who]:
+            return self.size  # nobody teaches
+        if who not in self.loaded:
+            return models.size_of(models.skeleton(self._source(who)))
+        return self.loaded[who].size
 
     # State
 
     def _resume(self) -> None:
-        numbers = load_state(self.job.work / "state", self.model, self.optimizer)
+        numbers = load_state(self.job.work / "state", self.model, self.optimizer, self._further)
         if numbers:
             self.meters = Meters(numbers["spent"])
             self.round_, self.batch, self.log = numbers["round"], numbers["batch"], numbers["log"]
             self.ended, self.trained, self.gaps = numbers["ended"], numbers["trained"], numbers["gaps"]
+
+    @property
+    def _further(self) -> dict[str, dict[str, torch.Tensor]]:
+        return {name: reader.mean for name, reader in self.means.items()}
 
     def _keep(self) -> None:
         numbers = {
@@ -149,9 +182,8 @@ class TrainRun:
             "trained": self.trained,
             "gaps": self.gaps,
         }
-        save_state(
-            self.job.work / "state", f"{int(self.meters.spent['updates']):09d}-{self.batch:06d}", self.model, self.optimizer, numbers
-        )
+        name = f"{int(self.meters.spent['updates']):09d}-{self.batch:06d}"
+        save_state(self.job.work / "state", name, self.model, self.optimizer, numbers, self._further)
         self.kept = time.monotonic()
 
     # One round
@@ -234,9 +266,10 @@ class TrainRun:
         self.meters.count(
             batch,
             self.problems,
-            self.sizes["student"],
-            self.sizes.get("teacher", self.sizes["student"]),
+            self.size,
+            self.teacher_sizes,
             bool(self.params["lora"]),
+            self.third_sizes,
         )
         spent["rounds"] = self.round_ + (self.batch + 1) / batches
         share, _ = progress(spent, self.limits)
@@ -258,6 +291,8 @@ class TrainRun:
         self._compare_with_sampler(seen.trajectories)
         keep_update(self.job.work, int(spent["updates"]), self.round_, seen.trajectories)
         self.optimizer.step()
+        for reader in self.means.values():
+            reader.follow()
         self.log.append({"round": self.round_, "lag": self.batch, "learning_rate": rate, **figures, **spent})
         self.job.report(
             {
@@ -326,7 +361,7 @@ class TrainRun:
             return (
                 f"{said} For {corpus['over_teacher_prompt']} the teacher's prompt is over the limit: raise limits.teacher_prompt ({limit})."
             )
-        if keep.needs:
+        if keep != All():
             return f"{said} {keep!r} kept none of them. Take more problems, or keep All()."
         return f"{said} Look at them with `harness show`."
 

@@ -38,21 +38,37 @@ TEMPLATES = {
         "- make your solution agree with it;\n- keep what is useful of your own structure and style where that fits;\n"
         "- give the new solution and nothing else.\n\n## Problem\n{problem}"
     ),
+    "peers": "Here is what others wrote to this problem.\n\n{peers}\n\nNow solve it yourself, correctly. Problem: {problem}",
+    # For checking alone: whoever reads it must not let on (arXiv:2605.09725).
+    "silent-answer": (
+        "For checking only: the answer to the problem below is {answer}. Derive everything from the problem. Do not mention that you know "
+        "the answer, do not allude to it, and use it for nothing but a last check of your own result.\n\nProblem: {problem}"
+    ),
+    "said": "{said}\n\n{problem}",
+    "other": "{other}",
     "trd-reference": (
         "Here is a reference solution to a mathematical problem.\n\n## Reference solution\n{solution}\n\n"
         "Once you have understood it, solve the problem in your own way.\n\n## Problem\n{problem}"
     ),
 }
 
+PLACES = ("problem", "solution", "attempt", "answer", "peers", "other", "said")  # what a template may have a place for
+
 
 @dataclass(frozen=True)
 class Material:
-    """What there is to read about one problem. `attempt` is the student's response as text; `answer` the gold answer alone."""
+    """What there is to read about one problem. `attempt` is the student's response as text; `answer` the gold answer alone.
+
+    `successes` and `failures`: others' attempts at it, by the verifier's word. `other`: another problem of the round.
+    """
 
     problem: str
     solution: str | None = None
     attempt: str | None = None
     answer: str | None = None
+    successes: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    other: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,6 +80,9 @@ class Context:
     version: ClassVar[int] = 1
     needs_solution: ClassVar[bool] = False
     needs_attempt: ClassVar[bool] = False
+    needs_peers: ClassVar[bool] = False  # others' attempts, and verdicts on them
+    needs_answer: ClassVar[bool] = False
+    needs_other: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.template not in TEMPLATES:
@@ -79,7 +98,13 @@ class Context:
 
     def places(self) -> list[str]:
         """What the template must have a place for."""
-        return ["problem"] + ["solution"] * self.needs_solution + ["attempt"] * self.needs_attempt
+        wanted = (
+            ("solution", self.needs_solution),
+            ("attempt", self.needs_attempt),
+            ("answer", self.needs_answer),
+            ("peers", self.needs_peers),
+        )
+        return ["problem", *(place for place, needed in wanted if needed)]
 
     @property
     def requires_solution(self) -> bool:
@@ -97,14 +122,17 @@ class Context:
 
     def __call__(self, material: Material) -> str:
         """The user message. Raises ValueError where the material lacks what the template asks for."""
-        values = {field: getattr(material, field) for field in self.places()}
-        if self.needs_solution:
-            values["solution"] = self.solution_of(material)
+        values = self.values(material)
         lacking = [field for field, value in values.items() if value is None]
         if lacking:
             raise ValueError(f"{type(self).__name__} needs the {' and the '.join(lacking)}, which this problem does not have.")
         # One pass over the template alone: what is put in may itself contain braces.
-        return re.sub(r"\{(problem|solution|attempt)\}", lambda place: values[place[1]], self.text)
+        return re.sub(rf"\{{({'|'.join(PLACES)})\}}", lambda place: values[place[1]] or "", self.text)
+
+    def values(self, material: Material) -> dict[str, str | None]:
+        """What goes into the template's places."""
+        values = {place: getattr(material, place) for place in self.places()}
+        return values | {"solution": self.solution_of(material)} if self.needs_solution else values
 
 
 @dataclass(frozen=True, repr=False)
@@ -158,3 +186,38 @@ class WithAttemptAndSolution(WithSolution):
     template: str = "rewrite-reference"
 
     needs_attempt: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, repr=False)
+class WithAnswer(Context):
+    """The problem and its bare answer, for a silent check: what a teacher may write that nobody shall see the answer in (BRTS)."""
+
+    template: str = "silent-answer"
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, repr=False)
+class WithText(Context):
+    """The problem after a text that is the same for all: instructions, or experience (context distillation, arXiv:2602.12275)."""
+
+    said: str = ""
+    template: str = "said"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.said.strip():
+            raise ValueError("WithText(said=''): say what the teacher reads before the problem; without it, it reads Plain().")
+
+    def values(self, material: Material) -> dict[str, str | None]:
+        return {"problem": material.problem, "said": self.said}
+
+
+@dataclass(frozen=True, repr=False)
+class OtherProblem(Context):
+    """Another problem of the round in the place of this one: a teacher who knows nothing of what it scores (a control)."""
+
+    template: str = "other"
+    needs_other: ClassVar[bool] = True
+
+    def places(self) -> list[str]:
+        return ["other"]

@@ -1,9 +1,9 @@
 """How far apart student and teacher are at one token: scores in, one number per token out, in nats.
 
 A loss never masks, weights, reduces or chunks: the engine does that, once, for all (harness/engine/divergence.py).
-Shape suffixes: T tokens, V vocabulary, K entries compared (V without a support, k with one, k + 1 with a tail bucket).
-Sources: Agarwal et al., arXiv:2306.13649 (GKD: the divergences); arXiv:2606.08432 (position clip, temperature on both sides without a
-factor T²); Fu et al., arXiv:2603.25562 (teacher top-k, sampled token as a policy gradient); Zhao et al., arXiv:2601.18734 (vocabulary clip).
+Shape suffixes: T tokens, V vocabulary, K entries compared.
+Sources: arXiv:2606.08432 (position clip, temperature on both sides without a factor T²); Zhao et al., arXiv:2601.18734 (vocabulary clip);
+arXiv:2601.07155 (the bridge).
 """
 
 from __future__ import annotations
@@ -12,159 +12,20 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from methods.parts import schedule
+from methods.parts.divergences import JSD, Divergence, ForwardKL, GeneralisedReverseKL, ReverseKL, SkewForwardKL, SkewReverseKL
+from methods.parts.routes import Credit, Policy
+from methods.parts.schedule import Over, over
+from methods.parts.scores import TokenScores, at_least_fp32, column_of, of_written
+from methods.parts.supports import Sampled, TopK
+
 if TYPE_CHECKING:  # reading the catalogue must not cost an import of torch
     from torch import Tensor
 
-
-@dataclass(frozen=True, eq=False)
-class TokenScores:
-    """What both models say at every token trained on: logits [T, V] each, and the token that the writer sampled, [T].
-
-    `teacher_TV` is None where nobody teaches. Further columns are there for the losses that name them in `needs`:
-    `sampler_logprobs_T`, the log-probability under which the token was sampled, in nats, at temperature 1 without truncation.
-    """
-
-    student_TV: Tensor
-    teacher_TV: Tensor | None
-    token_ids_T: Tensor
-    sampler_logprobs_T: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        if self.student_TV.ndim != 2:
-            raise ValueError(f"TokenScores: student_TV must be [T, V], not {list(self.student_TV.shape)}.")
-        if self.teacher_TV is not None and self.teacher_TV.shape != self.student_TV.shape:
-            raise ValueError(
-                f"TokenScores: teacher_TV is {list(self.teacher_TV.shape)}, student_TV {list(self.student_TV.shape)}. "
-                "Score the same tokens with both, and cut both heads to the tokenizer's real vocabulary."
-            )
-        if self.token_ids_T.shape != self.student_TV.shape[:1]:
-            raise ValueError(f"TokenScores: token_ids_T is {list(self.token_ids_T.shape)}, but there are {len(self.student_TV)} tokens.")
-
-
-class Divergence:
-    """What `Loss` asks of a divergence; a new one overrides `summands`. Arguments are log-probabilities [T, K]."""
-
-    version: ClassVar[int] = 1
-
-    def summands(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
-        """[T, K]; their sum over K is the divergence."""
-        raise NotImplementedError(f"{type(self).__name__} must say its summands.")
-
-    def surplus(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor | float:
-        """What rounding of the two normalisers took from the sum, [T]: exactly zero if both were exact.
-
-        Without it an fp32 KL of two nearly equal flat distributions over 151,936 entries comes out at −2e-6 (measured).
-        """
-        return 0.0
-
-
-@dataclass(frozen=True)
-class ForwardKL(Divergence):
-    """KL(teacher ‖ student): covers the teacher's modes."""
-
-    version: ClassVar[int] = 1
-
-    def summands(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
-        return teacher_TK.exp() * (teacher_TK - student_TK)
-
-    def surplus(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
-        return (student_TK.exp() - teacher_TK.exp()).sum(-1)
-
-
-@dataclass(frozen=True)
-class ReverseKL(Divergence):
-    """KL(student ‖ teacher): seeks the teacher's mode."""
-
-    version: ClassVar[int] = 1
-
-    def summands(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
-        return student_TK.exp() * (student_TK - teacher_TK)
-
-    def surplus(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
-        return (teacher_TK.exp() - student_TK.exp()).sum(-1)
-
-
-@dataclass(frozen=True)
-class JSD(Divergence):
-    """b·KL(teacher ‖ M) + (1−b)·KL(student ‖ M) with M = b·teacher + (1−b)·student, where b is `teacher_mix`.
-
-    The orientation of GKD, OPSD and TRL, without their special end points: the formula itself goes to 0 at both.
-    """
-
-    teacher_mix: float
-
-    version: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        if not 0.05 <= self.teacher_mix <= 0.95:
-            raise ValueError(
-                f"JSD(teacher_mix={self.teacher_mix}): towards 0 and 1 this divergence vanishes and trains nothing. "
-                "Keep it in [0.05, 0.95]; for the pure divergences say ForwardKL() or ReverseKL()."
-            )
-
-    def summands(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
-        mix = self.teacher_mix
-        apart_TK = student_TK - teacher_TK
-        # log(M / teacher) from the ratio of the two, not from M itself: rounded at the size of the ratio, not of a log-probability of −12.
-        middle_TK = (apart_TK + math.log1p(-mix)).logaddexp(apart_TK.new_tensor(math.log(mix)))
-        return (1 - mix) * student_TK.exp() * (apart_TK - middle_TK) - mix * teacher_TK.exp() * middle_TK
-
-
-@dataclass(frozen=True, init=False)
-class TopK:
-    """Compare on the k most likely tokens of the teacher or the student. `tail` says what becomes of the others: always said.
-
-    renorm: both are renormalised over the k (Fu et al., Eq. 8). bucket: all others are one further entry on each side.
-    drop: left out, for ablations only: its gradient does not vanish where student equals teacher. k ≥ V is the full vocabulary.
-    """
-
-    k: int
-    of: Literal["teacher", "student"] = "teacher"
-    tail: Literal["renorm", "bucket", "drop"]
-
-    version: ClassVar[int] = 1
-
-    # Written out because the generated one would answer a missing tail with a TypeError that does not know the remedy.
-    def __init__(self, k: int, of: Literal["teacher", "student"] = "teacher", *, tail: Literal["renorm", "bucket", "drop"] | None = None):
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise ValueError(f"TopK(k={k!r}): k counts tokens. Give a whole number from 1 up.")
-        if of not in ("teacher", "student"):
-            raise ValueError(f"TopK(of={of!r}): say whose top k it is, of='teacher' or of='student'.")
-        if tail not in ("renorm", "bucket", "drop"):
-            raise ValueError(
-                f"TopK(tail={tail!r}): say what becomes of the tokens outside the top {k}: tail='renorm' (the published recipes), "
-                "tail='bucket' (they form one entry; never negative, hides nothing) or tail='drop' (ablations only)."
-            )
-        for name, value in (("k", k), ("of", of), ("tail", tail)):
-            object.__setattr__(self, name, value)
-
-    def log_probabilities(self, student_TV: Tensor, teacher_TV: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [T, V] to log-probabilities [T, K] on the support, both sides."""
-        vocabulary = student_TV.shape[-1]
-        if self.k >= vocabulary:
-            return student_TV.log_softmax(-1), teacher_TV.log_softmax(-1)
-        by_TV = teacher_TV if self.of == "teacher" else student_TV
-        support_TK = by_TV.detach().topk(self.k, dim=-1).indices
-        return self._on(support_TK, student_TV), self._on(support_TK, teacher_TV)
-
-    def _on(self, support_TK: Tensor, logits_TV: Tensor) -> Tensor:
-        if self.tail == "drop":
-            return logits_TV.log_softmax(-1).gather(-1, support_TK)
-        kept_TK = logits_TV.gather(-1, support_TK)
-        if self.tail == "bucket":
-            # The rest as a log-sum-exp of its own, not as log(1 − mass): exact even where the mass outside is 1e-12.
-            rest_T1 = logits_TV.scatter(-1, support_TK, -math.inf).logsumexp(-1, keepdim=True)
-            import torch
-
-            kept_TK = torch.cat([kept_TK, rest_T1], dim=-1)
-        return kept_TK.log_softmax(-1)
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """Compare at the sampled token alone: one draw estimates the reverse KL (k1). Only as a policy gradient: see `Policy`."""
-
-    version: ClassVar[int] = 1
+__all__ = [
+    "JSD", "NLL", "Bridge", "Clip", "Credit", "Divergence", "ForwardKL", "GeneralisedReverseKL", "Loss", "Over", "Policy", "ReverseKL",
+    "Sampled", "SkewForwardKL", "SkewReverseKL", "Squared", "TokenScores", "TopK", "over",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -180,40 +41,43 @@ class Clip:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        if schedule.turns(self):  # looked at as it is at each of its points
+            return
         if not 0 < self.max < math.inf:
             raise ValueError(f"Clip(max={self.max}): a bound in nats is above 0 and finite. Leave the clip away (clip=None) for none.")
         if self.scope not in ("position", "vocab"):
-            raise ValueError(f"Clip(scope={self.scope!r}): say what is bounded, scope='position' or scope='vocab'.")
+            raise ValueError(f"Clip(scope={self.scope!r}): say scope='position' or scope='vocab', which are not on one scale.")
 
 
 @dataclass(frozen=True)
-class Policy:
-    """The gradient as a policy's: −ratio · advantage, where the advantage, detached, is log p_teacher − log p_student at the sampled token.
+class Bridge:
+    """The teacher moved towards the student before they are compared: Q ∝ p_teacher · p_student^share, the student's part a constant.
 
-    ratio = p_student / p_sampler; `ratio_clip` is PPO's ε: beyond 1 ± ε, in the direction that the advantage asks for, there is no
-    gradient. None: no clip. `bound` limits the advantage to ± nats. No credit flows from later tokens (γ = 0).
+    With `share` going to 0 over the run the target goes to the teacher (arXiv:2601.07155).
     """
 
-    ratio_clip: float | None = None
-    bound: float | None = None
+    share: float
 
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        for name, value in (("ratio_clip", self.ratio_clip), ("bound", self.bound)):
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"Policy({name}={value}): give a finite number above 0, or None for no limit.")
+        if schedule.turns(self):  # looked at as it is at each of its points
+            return
+        if not 0 <= self.share < math.inf:
+            raise ValueError(f"Bridge(share={self.share}): the student's exponent is 0 (the teacher alone) or more.")
 
-    def __call__(self, log_p_T: Tensor, teacher_log_p_T: Tensor, sampler_log_p_T: Tensor) -> Tensor:
-        """[T] log-probabilities of the sampled tokens to [T] values: k1 where student and sampler agree."""
-        advantage_T = teacher_log_p_T - log_p_T.detach()
-        if self.bound is not None:
-            advantage_T = advantage_T.clamp(-self.bound, self.bound)
-        ratio_T = (log_p_T - sampler_log_p_T).exp()
-        gain_T = ratio_T * advantage_T
-        if self.ratio_clip is not None:
-            gain_T = gain_T.minimum(ratio_T.clamp(1 - self.ratio_clip, 1 + self.ratio_clip) * advantage_T)
-        return -gain_T
+    def __call__(self, student_TV: Tensor, teacher_TV: Tensor) -> Tensor:
+        return teacher_TV + self.share * student_TV.detach()
+
+
+@dataclass(frozen=True)
+class Squared(Divergence):
+    """½ (log p_student − log p_teacher)² at the sampled token (k2): derived directly, its expected gradient is that of the reverse KL."""
+
+    version: ClassVar[int] = 1
+
+    def summands(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
+        return (student_TK - teacher_TK).square() / 2
 
 
 @dataclass(frozen=True, repr=False)
@@ -221,7 +85,9 @@ class Loss:
     """A divergence between student and teacher: [T] in nats from scores. The teacher's side never receives a gradient.
 
     `temperature` divides both sides' logits, `teacher_temperature`, where said, the teacher's in its stead; the value is not multiplied by
-    a square. `route`: "direct", the derivative of the divergence itself, or `Policy`, that of an expectation over sampled tokens.
+    a square. `route`: "direct", the derivative of the divergence itself, or `Policy`, that of an expectation over tokens. `target` changes
+    the teacher before it is compared with. `ratio_cap`: the value is multiplied by min(p_student / p_sampler, cap) of the written token, a
+    constant: it corrects for tokens sampled some updates ago.
     """
 
     divergence: Divergence
@@ -230,42 +96,17 @@ class Loss:
     route: Literal["direct"] | Policy = "direct"
     temperature: float = 1.0
     teacher_temperature: float | None = None
+    target: Bridge | None = None
+    ratio_cap: float | None = None
 
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.divergence, Divergence):
-            raise ValueError(f"Loss(divergence={self.divergence!r}): give a value of a Divergence, for example ForwardKL().")
-        if not isinstance(self.support, TopK | Sampled | None):
-            raise ValueError(
-                f"Loss(support={self.support!r}): give a TopK value, for example TopK(32, tail='renorm'), Sampled(), or None for all."
-            )
-        if not isinstance(self.clip, Clip | None):
-            raise ValueError(f"Loss(clip={self.clip!r}): give a Clip value, for example Clip(0.1), or None.")
-        if self.route != "direct" and not isinstance(self.route, Policy):
-            raise ValueError(
-                f"Loss(route={self.route!r}): say 'direct', the derivative of the divergence itself, or Policy(), a policy gradient."
-            )
-        if isinstance(self.support, Sampled) and self.route == "direct":
-            raise ValueError(
-                "Loss(support=Sampled(), route='direct'): derived directly, an estimate from the sampled token alone has the expected "
-                "gradient zero, whatever the teacher says. Say route=Policy(), or compare on more tokens."
-            )
-        if self.route != "direct" and not (
-            isinstance(self.support, Sampled) and isinstance(self.divergence, ReverseKL) and self.clip is None
-        ):
-            raise ValueError(
-                f"Loss(route={self.route!r}) is known for ReverseKL() at the sampled token: support=Sampled(), clip=None (bound the "
-                "advantage by Policy(bound=…)). A divergence over several tokens has its own derivative: route='direct'."
-            )
-        if self.route != "direct" and (self.temperature != 1.0 or self.teacher_temperature not in (None, 1.0)):
-            raise ValueError(
-                f"Loss(route={self.route!r}, temperature={self.temperature}): tokens are sampled, and their ratios taken, at temperature 1. "
-                "Leave the loss's temperatures at 1."
-            )
-        for name, value in (("temperature", self.temperature), ("teacher_temperature", self.teacher_temperature)):
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"Loss({name}={value}): logits are divided by it. Give a number above 0; 1.0 changes nothing.")
+        turning = schedule.turns(self)
+        for place in turning:  # whatever it becomes must be a loss
+            self.at(place)
+        if not turning:
+            refuse(self)
 
     def __repr__(self) -> str:
         """The divergence, and whatever differs from its default: what a leaderboard shows."""
@@ -273,30 +114,59 @@ class Loss:
         return f"Loss({', '.join([repr(self.divergence), *said])})"
 
     @property
+    def credit(self) -> Credit | None:
+        """How later tokens give back to earlier ones, where they do."""
+        return self.route.credit if isinstance(self.route, Policy) else None
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The columns of `TokenScores` that it reads beside the logits."""
-        return ("sampler_logprobs_T",) if isinstance(self.route, Policy) else ()
+        if turning := schedule.turns(self):
+            return tuple(dict.fromkeys(name for place in turning for name in self.at(place).needs))
+        ratios = isinstance(self.support, Sampled) or self.ratio_cap is not None
+        return ("sampler_logprobs_T",) * ratios + ("advantage_T",) * (self.credit is not None)
 
     @property
     def on_policy(self) -> bool:
         """Whether it is an estimate that holds only for tokens drawn from the student's own whole distribution."""
-        return isinstance(self.support, Sampled)
+        turning = schedule.turns(self)
+        return any(self.at(place).on_policy for place in turning) if turning else isinstance(self.support, Sampled)
+
+    @property
+    def own_sampling(self) -> bool:
+        """Whether it presumes that the student samples from its own whole distribution: estimates, policy gradients, ratios to the sampler."""
+        turning = schedule.turns(self)
+        if turning:
+            return any(self.at(place).own_sampling for place in turning)
+        return self.on_policy or isinstance(self.route, Policy) or self.ratio_cap is not None
 
     def at(self, progress: float) -> Loss:
-        """The loss at a point of the run, 0 to 1. This one does not change."""
-        return self
+        """The loss at a point of the run, 0 to 1."""
+        return schedule.at(self, progress)
 
     def __call__(self, scores: TokenScores) -> Tensor:
         if scores.teacher_TV is None:
             raise ValueError(f"{self!r} compares with a teacher, but there are no teacher scores. Let somebody teach, or use NLL().")
         student_TV = at_least_fp32(scores.student_TV) / self.temperature
         teacher_TV = at_least_fp32(scores.teacher_TV).detach() / (self.teacher_temperature or self.temperature)
+        if self.target is not None:
+            teacher_TV = self.target(student_TV, teacher_TV)
+        values_T = self._values(student_TV, teacher_TV, scores)
+        if self.ratio_cap is None:
+            return values_T
+        sampler_log_p_T = column_of(scores, "sampler_logprobs_T", self)
+        ratio_T = (of_written(at_least_fp32(scores.student_TV).detach(), scores.token_ids_T) - sampler_log_p_T).exp()
+        return values_T * ratio_T.clamp(max=self.ratio_cap)
+
+    def _values(self, student_TV: Tensor, teacher_TV: Tensor, scores: TokenScores) -> Tensor:
+        if isinstance(self.support, Sampled):
+            return self._at_sampled(student_TV, teacher_TV, scores)
         if isinstance(self.route, Policy):
-            if scores.sampler_logprobs_T is None:
-                raise ValueError(f"{self!r} needs the log-probabilities under which the tokens were sampled (sampler_logprobs_T).")
-            log_p_T, teacher_log_p_T = (of_written(each, scores.token_ids_T) for each in (student_TV, teacher_TV))
-            return self.route(log_p_T, teacher_log_p_T, scores.sampler_logprobs_T.to(log_p_T.dtype))
-        top = self.support if isinstance(self.support, TopK) else None
+            assert self.support is not None  # refused otherwise
+            entries_TK = self.support.entries(student_TV, teacher_TV)
+            student_TK, teacher_TK = (each.log_softmax(-1).gather(-1, entries_TK) for each in (student_TV, teacher_TV))
+            return self.route.over_entries(student_TK, teacher_TK)
+        top = self.support
         if top is None:
             student_TK, teacher_TK = student_TV.log_softmax(-1), teacher_TV.log_softmax(-1)
         else:
@@ -309,6 +179,68 @@ class Loss:
             values_T = values_T + self.divergence.surplus(student_TK.detach(), teacher_TK)
         return values_T if self.clip is None else values_T.clamp(max=self.clip.max)
 
+    def _at_sampled(self, student_TV: Tensor, teacher_TV: Tensor, scores: TokenScores) -> Tensor:
+        log_p_T, teacher_log_p_T = (of_written(each, scores.token_ids_T) for each in (student_TV, teacher_TV))
+        if not isinstance(self.route, Policy):
+            return self.divergence.summands(log_p_T[:, None], teacher_log_p_T[:, None])[:, 0]
+        sampler_log_p_T = column_of(scores, "sampler_logprobs_T", self)
+        advantage_T = teacher_log_p_T - log_p_T.detach() if self.credit is None else column_of(scores, "advantage_T", self)
+        return self.route.at_sampled(log_p_T, advantage_T, sampler_log_p_T)
+
+
+def refuse(loss: Loss) -> None:
+    """Raise ValueError for a loss that cannot be meant; the message names the remedy."""
+    if not isinstance(loss.divergence, Divergence):
+        raise ValueError(f"Loss(divergence={loss.divergence!r}): give a value of a Divergence, for example ForwardKL().")
+    if not isinstance(loss.support, TopK | Sampled | None):
+        raise ValueError(
+            f"Loss(support={loss.support!r}): give a TopK value, for example TopK(32, tail='renorm'), Sampled(), or None for all."
+        )
+    if not isinstance(loss.clip, Clip | None):
+        raise ValueError(f"Loss(clip={loss.clip!r}): give a Clip value, for example Clip(0.1), or None.")
+    if loss.route != "direct" and not isinstance(loss.route, Policy):
+        raise ValueError(
+            f"Loss(route={loss.route!r}): say 'direct', the derivative of the divergence itself, or Policy(), a policy gradient."
+        )
+    for name, value in (("temperature", loss.temperature), ("teacher_temperature", loss.teacher_temperature)):
+        if value is not None and not 0 < value < math.inf:
+            raise ValueError(f"Loss({name}={value}): logits are divided by it. Give a number above 0; 1.0 changes nothing.")
+    if loss.ratio_cap is not None and not 0 < loss.ratio_cap < math.inf:
+        raise ValueError(f"Loss(ratio_cap={loss.ratio_cap}): give a finite number above 0, or None for no correction.")
+    squared, sampled = isinstance(loss.divergence, Squared), isinstance(loss.support, Sampled)
+    if squared and not sampled:
+        raise ValueError("Loss(Squared()) looks at the sampled token alone. Say support=Sampled().")
+    if sampled and loss.route == "direct" and not squared:
+        raise ValueError(
+            "Loss(support=Sampled(), route='direct'): derived directly, an estimate from the sampled token alone has the expected "
+            "gradient zero, whatever the teacher says. Say route=Policy(), or compare on more tokens."
+        )
+    if isinstance(loss.route, Policy):
+        refuse_route(loss, loss.route)
+
+
+def refuse_route(loss: Loss, route: Policy) -> None:
+    said = f"Loss({loss.divergence!r}, support={loss.support!r}, route={route!r})"
+    over_student = isinstance(loss.support, TopK) and loss.support.of == "student"
+    if not (isinstance(loss.divergence, ReverseKL) and loss.clip is None and (isinstance(loss.support, Sampled) or over_student)):
+        raise ValueError(
+            f"{said}: a policy gradient is known for ReverseKL() at the sampled token (support=Sampled()) or over the student's own top k "
+            "(support=TopK(k, of='student', tail='drop')), with clip=None (bound the advantage by Policy(bound=…)). Any other divergence "
+            "has its own derivative: route='direct'."
+        )
+    if over_student and (route.ratio_clip or route.ratio_cap or route.credit):
+        raise ValueError(
+            f"{said}: a sampler keeps the probability of the token that it sampled, so over several entries there is no ratio to clip or to "
+            "cap, and no credit from later tokens. Leave these away, or say support=Sampled()."
+        )
+    if isinstance(loss.support, TopK) and loss.support.tail != "drop":
+        raise ValueError(f"{said}: the weights are renormalised over the k by the route itself. Say tail='drop'.")
+    if loss.temperature != 1.0 or loss.teacher_temperature not in (None, 1.0):
+        raise ValueError(
+            f"Loss(route={route!r}, temperature={loss.temperature}): tokens are sampled, and their ratios taken, at temperature 1. "
+            "Leave the loss's temperatures at 1."
+        )
+
 
 @dataclass(frozen=True)
 class NLL:
@@ -317,6 +249,8 @@ class NLL:
     version: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ()
     on_policy: ClassVar[bool] = False
+    own_sampling: ClassVar[bool] = False
+    credit: ClassVar[None] = None
 
     def at(self, progress: float) -> NLL:
         """The loss at a point of the run, 0 to 1. This one does not change."""
@@ -324,13 +258,3 @@ class NLL:
 
     def __call__(self, scores: TokenScores) -> Tensor:
         return -of_written(at_least_fp32(scores.student_TV), scores.token_ids_T)
-
-
-def of_written(logits_TV: Tensor, token_ids_T: Tensor) -> Tensor:
-    """[T]: the log-probability of the token that was written."""
-    return logits_TV.log_softmax(-1).gather(-1, token_ids_T[:, None])[:, 0]
-
-
-def at_least_fp32(logits_TV: Tensor) -> Tensor:
-    """Half-precision logits widened: in bf16 a reverse KL is off by 27 % at the median and at times negative."""
-    return logits_TV.float() if logits_TV.element_size() < 4 else logits_TV

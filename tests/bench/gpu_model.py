@@ -14,7 +14,8 @@ from measure import Section, apart, free, peak_gib, seconds
 from transformers import AutoModelForCausalLM, Qwen3Config
 
 from harness import costs
-from harness.engine.distill import Objective, Reader, backward
+from harness.engine.distill import Objective, backward
+from harness.engine.readers import Reader
 from harness.engine.state import trainable
 from harness.models import check_head, matmul_parameters, with_lora
 from harness.records import Sampling, Trajectory

@@ -740,7 +740,7 @@ def test_a_problem_file_written_out(folder):
     assert suite.problem_set(suite.train.problems.set).entry["file"] == "mine.jsonl"
     assert suite.exam_sampling(suite.evaluate[0], suite.evaluate[0].benchmarks[1]).n == 16
     text = with_rows("forward_kl", "trd", "opsd").replace("{set: chain-train, take: 640}", f"{{set: {source}}}")
-    with pytest.raises(Fault, match=r"methods\[2\]: row 'opsd' lets the teacher read solutions .*mine has none"):
+    with pytest.raises(Fault, match=r"methods\[2\]: row 'opsd', term main: it needs reference solutions .*mine has none"):
         load(text)
 
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from harness import models, prompts
 from harness.engine.budget import rate_factor
-from harness.engine.distill import Reader
+from harness.engine.readers import Reader
 from harness.plan import plan
 from harness.records import Fault, Problem, Rollout, Trajectory
 from harness.rounds import round_problems, sample_ranges
@@ -146,6 +146,7 @@ CASES = {
     "full": {"method": "forward_kl", "optim": {"warmup": 0.2, "schedule": {"cosine": {"floor": 0.1}}}},
     "lora": {"method": "trd", "lora": LORA},
     "frozen": {"method": "opsd", "at": (0.25, 0.5, 1.0)},
+    "mean": {"method": {"method": "sdft", "teacher": {"rate": 0.3}}},
 }
 
 

@@ -13,6 +13,7 @@ from harness.spec.checks.data import data, overlap, problem_set, problems, with_
 from harness.spec.checks.exams import exams, report, report_of_rows
 from harness.spec.checks.lm_eval import lm_eval
 from harness.spec.checks.names import names, seeds
+from harness.spec.checks.needs import needs
 from harness.spec.checks.pairs import located, pairs
 from harness.spec.checks.training import batches, estimators, hidden_overrides, limits, optim, rows, sampling
 from harness.spec.faults import Faults
@@ -33,6 +34,7 @@ def check(suite: Suite, document: Document, faults: Faults) -> None:
         data,
         overlap,
         rows,
+        needs,
         hidden_overrides,
         estimators,
         sampling,

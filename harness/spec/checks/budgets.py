@@ -6,13 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 from harness.document import Document
+from harness.spec.asked import written_by
 from harness.spec.checks.data import available, each_round
 from harness.spec.checks.names import Lines
-from harness.spec.checks.training import written_by
 from harness.spec.model import Budget
 from harness.spec.rows import RowSpec
 from methods.method import Method
-from methods.parts.teachers import Nobody
 
 if TYPE_CHECKING:
     from harness.spec import Suite
@@ -22,9 +21,9 @@ def grows(meter: str, method: Method) -> bool:
     """Can this meter ever move in a row of this method?"""
     match meter:
         case "student_written" | "teacher_written":
-            return written_by(method, meter.removesuffix("_written"))
+            return any(written_by(term, meter.removesuffix("_written")) for term in method.terms.values())
         case "teacher_read":
-            return any(not isinstance(term.teacher, Nobody) for term in method.terms.values())
+            return any(term.scored for term in method.terms.values())
         case _:
             return True
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import catalogue
 from harness.document import Document, did_you_mean
+from harness.spec.asked import responses_each
 from harness.spec.checks.names import Lines
 from harness.spec.faults import inside
 from harness.spec.model import Train
@@ -73,13 +74,6 @@ def problems(suite: Suite, document: Document) -> Lines:
     for wanted, place in counts:
         if isinstance(wanted, int) and available is not None and wanted > available:
             yield document.fault(place, f"a round over {wanted} problems is more than the {available} that train has. Write all, or fewer.")
-    for row in suite.rows:
-        if not found.solution and any(term.reads.requires_solution for term in row.method.terms.values()):
-            yield document.fault(
-                row.place,
-                f"row {row.label!r} lets the teacher read solutions ({row.method.reads!r}), but {found.name} has none. "
-                "Train on problems with solutions, let the answer stand in (reads: {fallback: answer}), or choose a method that reads none.",
-            )
 
 
 def overlap(suite: Suite, document: Document) -> Lines:
@@ -154,18 +148,22 @@ def available(suite: Suite, row: RowSpec) -> int | None:
     problems = row.train.problems
     if isinstance(problems.take, int):
         return problems.take
+    found = trained_on(suite)
+    return found and found.count
+
+
+def trained_on(suite: Suite) -> catalogue.ProblemSet | None:
+    """The set that rows train on, or None where there is none of that name."""
     try:
-        return suite.problem_set(problems.set).count
+        return suite.problem_set(suite.train.problems.set)
     except (ValueError, KeyError):
         return None
 
 
 def each_round(suite: Suite, row: RowSpec) -> int | None:
     """The most trajectories of the main term that a round of this row gives, or None where only running tells."""
-    rounds, method = row.train.rounds, row.method
+    rounds = row.train.rounds
     asked = available(suite, row) if rounds.problems == "all" else rounds.problems
     if asked is None:
         return None
-    own = method.writer.overrides().get("n")
-    writers = [act.by for act in method.writer.acts(method.reads.needs_attempt)]
-    return asked * int(own if own is not None else max(row.train.sampling_of(who).n for who in writers))
+    return asked * responses_each(row.method.terms["main"], row.train)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from harness import catalogue
 from harness.document import Document, did_you_mean
+from harness.spec.asked import asks_reference
 from harness.spec.checks.names import Lines, repeated
-from harness.spec.model import PairSpec
+from harness.spec.model import ROLES, PairSpec
 
 if TYPE_CHECKING:
     from harness.spec import Suite
@@ -22,7 +23,7 @@ REVISION = re.compile(r"[A-Za-z0-9][\w./-]*\Z")
 def located(pair: PairSpec, document: Document, name: str) -> PairSpec:
     """The pair with local folders as they are found: beside the file that names them, or from here."""
     found = {}
-    for role in ("student", "teacher"):
+    for role in ROLES:
         model = getattr(pair, role)
         if model and model not in catalogue.names("models"):
             folder = os.path.dirname(document.value_place(("pairs", name, role)).file)
@@ -35,7 +36,7 @@ def located(pair: PairSpec, document: Document, name: str) -> PairSpec:
 def pairs(suite: Suite, document: Document) -> Lines:
     for name, pair in suite.pairs.items():
         place = ("pairs", name)
-        for role in ("student", "teacher"):
+        for role in ROLES:
             model = getattr(pair, role)
             if model is not None and (text := wrong_model(model)):
                 yield document.fault((*place, role), text)
@@ -64,6 +65,13 @@ def pairs(suite: Suite, document: Document) -> Lines:
                 (*place, "teacher"),
                 "is the student itself: where both read the same, they agree at every token. Leave `teacher` out; "
                 "self-distillation (teacher: Frozen) needs none.",
+            )
+        if pair.reference is not None and not any(asks_reference(term) for row in suite.rows for term in row.method.terms.values()):
+            yield document.fault(
+                (*place, "reference"),
+                "in no row does anybody look at it, so this takes effect nowhere. Take it away, or add a row whose teacher is "
+                "{Extrapolated: {over: reference}}.",
+                at_key=True,
             )
 
 

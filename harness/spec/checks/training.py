@@ -7,42 +7,31 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from harness.document import Document, dotted
+from harness.spec.asked import asks_teacher, readings, term_sampling, written_by
 from harness.spec.checks.data import each_round, override_place
 from harness.spec.checks.names import Lines, repeated
 from harness.spec.model import RoleSampling, SamplingSpec
-from methods.method import Method, Term
-from methods.parts.contexts import Plain
-from methods.parts.teachers import Frozen, Pair
+from methods.method import Term
+from methods.parts.losses import Loss
+from methods.parts.writers import Write, candidates
 
 if TYPE_CHECKING:
     from harness.spec import Suite
 
 
-def written_by(method: Method, who: str) -> bool:
-    """Does the student, or the teacher, write in any term?"""
-    return any(act.by == who for term in method.terms.values() for act in term.writer.acts(term.reads.needs_attempt))
-
-
-def asks_pair(term: Term) -> bool:
-    """Does this term need the pair's teacher: to score, or to write where nobody scores?"""
-    writes = any(act.by == "teacher" for act in term.writer.acts(term.reads.needs_attempt))
-    return isinstance(term.teacher, Pair) or (writes and not isinstance(term.teacher, Frozen))
-
-
 def rows(suite: Suite, document: Document) -> Lines:
     for row in suite.rows:
         for name, pair in suite.pairs.items():
-            if pair.teacher is None and any(asks_pair(term) for term in row.method.terms.values()):
+            if pair.teacher is None and any(asks_teacher(term) for term in row.method.terms.values()):
                 yield document.fault(
                     row.place,
                     f"row {row.label!r} needs the pair's teacher, but pairs.{name} has none. Add `teacher:` to that pair, "
                     "or choose methods of self-distillation (teacher: Frozen).",
                 )
         for name, term in row.method.terms.items():
-            for act in term.writer.acts(term.reads.needs_attempt):
-                asked = row.train.sampling_of(act.by)
+            for sampling in term_sampling(term, row.train).values():
                 try:
-                    SamplingSpec.model_validate(asked.model_dump() | term.writer.overrides())
+                    SamplingSpec.model_validate(sampling)
                 except ValidationError as fault:
                     first = fault.errors()[0]
                     yield document.fault(
@@ -61,7 +50,7 @@ def hidden_overrides(suite: Suite, document: Document) -> Lines:
             if section != "sampling" or not inner:
                 continue
             *role, field = inner
-            writers = [t.writer for t in row.method.terms.values() if not role or t.writer.acts(t.reads.needs_attempt)[-1].by == role[0]]
+            writers = [t.writer for t in row.method.terms.values() if not role or role[0] in trained_writers(t)]
             if writers and all(field in writer.overrides() for writer in writers):
                 yield document.fault(
                     row.place,
@@ -70,23 +59,34 @@ def hidden_overrides(suite: Suite, document: Document) -> Lines:
                 )
 
 
+def trained_writers(term: Term) -> list[str]:
+    """Who writes what may be trained on."""
+    return [act.by for act in term.acts if isinstance(act, Write) and act.product in candidates(term.acts)]
+
+
 def estimators(suite: Suite, document: Document) -> Lines:
-    """A loss that is an estimate from sampled tokens holds only where these come from the student's own, whole distribution."""
+    """An estimate from sampled tokens, a policy gradient and a ratio to the sampler hold only for the student's own, whole distribution."""
     for row in suite.rows:
         for name, term in row.method.terms.items():
-            asked = row.train.sampling_of("student").model_dump() | term.writer.overrides()
+            asked = term_sampling(term, row.train).get("student")
+            if asked is None or not term.loss.own_sampling:
+                continue
             off = {key: whole for key, whole in (("temperature", 1.0), ("top_p", 1.0), ("top_k", -1)) if asked[key] != whole}
-            if term.loss.on_policy and off:
+            if off:
                 remedy = "writer: {temperature: 1.0, top_p: 1.0, top_k: -1}"  # wins over `train`, and over the method's own writer
                 remedy = remedy if name == "main" else f"also: {{{name}: {{{remedy}}}}}"
                 role = "student." if isinstance(row.train.sampling, RoleSampling) else ""
                 if all(f"sampling.{role}{key}" in row.overrides for key in off):  # the row itself asks for it
                     said = f"{{{', '.join(f'{key}: {whole}' for key, whole in off.items())}}}"
                     remedy = f"train: {{sampling: {f'{{student: {said}}}' if role else said}}}"
+                does = (
+                    "looks at the sampled token alone, which estimates the divergence only if it is"
+                    if isinstance(term.loss, Loss) and term.loss.on_policy
+                    else "goes by how likely the student was to write a token, which holds only if its tokens are"
+                )
                 yield document.fault(
                     row.place,
-                    f"row {row.label!r}, term {name}: its loss looks at the sampled token alone, which estimates the divergence only if it is "
-                    f"drawn from the student's whole distribution; here the student samples at {', '.join(f'{key}: {asked[key]:g}' for key in off)}. "
+                    f"row {row.label!r}, term {name}: its loss {does} drawn from the student's whole distribution; here the student samples at {', '.join(f'{key}: {asked[key]:g}' for key in off)}. "
                     f"Let the row say so: {remedy}.",
                 )
 
@@ -97,7 +97,7 @@ def sampling(suite: Suite, document: Document) -> Lines:
         if (
             isinstance(suite.train.sampling, RoleSampling)
             and document.own(path)
-            and not any(written_by(row.method, role) for row in suite.rows)
+            and not any(written_by(term, role) for row in suite.rows for term in row.method.terms.values())
         ):
             remedy = "Add a row in which it does, or say sampling once, without roles."
             yield document.fault(path, f"in no row does the {role} write, so this takes effect nowhere. {remedy}", at_key=True)
@@ -108,7 +108,7 @@ def limits(suite: Suite, document: Document) -> Lines:
     path = ("train", "limits", "teacher_prompt")
     own = suite.train.limits
     if own.teacher_prompt is not None and document.own(path):
-        if not any(term.reads != Plain() for term in terms):
+        if not any(readings(term) for term in terms):
             yield document.fault(
                 path,
                 "in no row does the teacher read more than the problem, so this takes effect nowhere. Take it away; "
@@ -120,7 +120,7 @@ def limits(suite: Suite, document: Document) -> Lines:
                 path, f"{own.teacher_prompt} is less than prompt ({own.prompt}), but the teacher reads the problem and more. Give it room."
             )
     path = ("train", "limits", "solution")
-    if own.solution is not None and document.own(path) and not any(term.reads.needs_solution for term in terms):
+    if own.solution is not None and document.own(path) and not any(reads.needs_solution for term in terms for reads in readings(term)):
         yield document.fault(path, "in no row does anybody read a solution, so this takes effect nowhere. Take it away.", at_key=True)
 
 

@@ -25,7 +25,7 @@ SMALL, LARGE = Size(100, attention=3, cache=8), Size(1000, attention=20, cache=6
 
 def test_every_meter_is_counted():
     meters = Meters()
-    meters.count(BATCH, problems=8, student=SMALL, teacher=LARGE, adapter=False)
+    meters.count(BATCH, problems=8, student=SMALL, teachers={"main": LARGE}, adapter=False)
     trained = (3 + 7) + (2 + 6)  # what the student reads with gradient; a weight of 0 is not read
     # Σ of how many tokens stand before each: of 7 after 3, of 4 after 3; of 2 and 6 after 5; passes of 10 and 8; reading as told
     student_context, teacher_context = 7 * 3 + 7**2 / 2 + 4 * 3 + 4**2 / 2, 2 * 5 + 2**2 / 2 + 6 * 5 + 6**2 / 2
@@ -53,7 +53,7 @@ def test_every_meter_is_counted():
     }
     assert set(expected) == set(METERS)
     assert meters.spent == pytest.approx(expected)
-    meters.count(BATCH, problems=8, student=SMALL, teacher=LARGE, adapter=False)
+    meters.count(BATCH, problems=8, student=SMALL, teachers={"main": LARGE}, adapter=False)
     assert meters.spent == pytest.approx({name: 2 * value for name, value in expected.items()})
 
 

@@ -9,14 +9,17 @@ import pytest
 import torch
 from transformers import PreTrainedConfig
 
-from harness.engine.distill import Objective, Reader, backward
+from harness.engine.distill import Objective, backward
+from harness.engine.readers import Reader
 from harness.records import Trajectory
 from methods import METHODS
 from methods.method import Term
 from methods.parts.losses import JSD, NLL, ForwardKL, Loss, Policy, ReverseKL, Sampled, TokenScores, TopK
 from methods.parts.teachers import Nobody
+from methods.parts.tokens import Every, TokenStats
 
 VOCABULARY = 384
+EVERY = Every()
 LOSSES = {
     "forward_kl": Loss(ForwardKL()),
     "reverse_topk": Loss(ReverseKL(), support=TopK(5, of="teacher", tail="renorm")),
@@ -33,7 +36,7 @@ def trajectory(seed, prompt=5, response=4, weight=1.0, term="main", teacher_prom
     prompts = ids(prompt), ids(prompt + 2 if teacher_prompt is None else teacher_prompt)
     written = ids(response)
     sampled = tuple((-6 + 0.1 * torch.randn(response, generator=draw)).tolist())
-    return Trajectory(problem or f"p{seed}", 0, term, *prompts, written, weight, token_weights, sampled)
+    return Trajectory(problem or f"p{seed}", 0, term, *prompts, written, weight, token_weights, sampled, advantage=0.7 - 0.5 * (seed % 3))
 
 
 BATCH = [
@@ -61,9 +64,9 @@ def step(model, objective_, batch=BATCH, pad=0, tokens=16384, at=0.5):
     return seen, gradient(model)
 
 
-def plain_loss(loss, student, teacher, batch, term="main"):
+def plain_loss(loss, student, teacher, batch, term="main", rule=EVERY):
     """The objective through model(...).logits, one sequence at a time: no padding, no chunks, no shared code."""
-    total = weights = 0.0
+    found = []
     for t in batch:
         if t.term != term:
             continue
@@ -76,12 +79,31 @@ def plain_loss(loss, student, teacher, batch, term="main"):
         if teacher is not None:
             with torch.no_grad():
                 theirs = logits(teacher, t.teacher_prompt_ids)
-        sampled = torch.tensor(t.sampler_logprobs)
-        values = loss(TokenScores(logits(student, t.student_prompt_ids), theirs, torch.tensor(t.response_ids), sampled))
+        sampled, ours, ids = torch.tensor(t.sampler_logprobs), logits(student, t.student_prompt_ids), torch.tensor(t.response_ids)
+        advantage = torch.full((count,), t.advantage)
+        if loss.credit is not None:
+            apart = [(theirs.log_softmax(-1) - ours.detach().log_softmax(-1))[i, token].item() for i, token in enumerate(t.response_ids)]
+            advantage = torch.tensor([sum(apart[i + 1 :]) / max(1, count - i - 1) for i in range(count)])  # of the rest of the response
+        values = loss(TokenScores(ours, theirs, ids, sampled, advantage))
         assert values.shape == (count,)
         each = t.weight * torch.tensor(t.token_weights or (1.0,) * count, dtype=torch.float64)
-        total, weights = total + (each * values).sum(), weights + each.sum()
-    return total / weights
+        found.append((values, each, figures(ours.detach(), theirs) if rule.needs else {}))
+    if rule.needs:
+        names = {name: torch.cat([own[name] for _, _, own in found]) for name in rule.needs}
+        weighed = rule.weigh(TokenStats(names, tuple(len(values) for values, _, _ in found))).split([len(values) for values, _, _ in found])
+        found = [(values, each * more, own) for (values, each, own), more in zip(found, weighed, strict=True)]
+    return sum((each * values).sum() for values, each, _ in found) / sum(each.sum() for _, each, _ in found)
+
+
+def figures(ours, theirs):
+    """What rules of tokens go by, from whole distributions."""
+    p, q = ours.softmax(-1), theirs.softmax(-1)
+    return {
+        "student_entropy": -(p * p.log()).sum(-1),
+        "teacher_entropy": -(q * q.log()).sum(-1),
+        "kl_reverse": (p * (p / q).log()).sum(-1),
+        "teacher_on_student_top16": torch.stack([each[mine.topk(16).indices].sum() for mine, each in zip(p, q, strict=True)]),
+    }
 
 
 def assert_same(left, right, **how):
@@ -122,12 +144,11 @@ def test_N5_every_method_goes_through_the_one_reduction(name, pair64):
     student, teacher = pair64
     terms = METHODS[name].terms
     batch = [t for at, term in enumerate(terms) for t in (trajectory(10 * at + i, 3 + i, 2 + i, term=term) for i in range(3))]
-    whole = Objective(terms, {k: None if isinstance(t.teacher, Nobody) else Reader(teacher, VOCABULARY) for k, t in terms.items()})
+    whole = Objective(terms, {k: Reader(teacher, VOCABULARY) if t.scored else None for k, t in terms.items()})
     seen, ours = step(student, whole, batch, at=0.25)
     student.zero_grad(set_to_none=True)
     value = sum(
-        t.weight * plain_loss(t.loss.at(0.25), student, None if isinstance(t.teacher, Nobody) else teacher, batch, k)
-        for k, t in terms.items()
+        t.weight * plain_loss(t.loss.at(0.25), student, teacher if t.scored else None, batch, k, t.tokens) for k, t in terms.items()
     )
     value.backward()
     assert seen["objective"] == pytest.approx(value.item(), rel=1e-9)

@@ -40,6 +40,17 @@ def test_training_goes_on_as_if_nothing_had_happened(tmp_path):
         assert torch.equal(weights(model), weights(other))
 
 
+def test_further_tensors_come_back_with_the_weights(tmp_path):
+    model, optimizer = fresh()
+    mean = {name: p.detach().clone() for name, p in model.named_parameters()}
+    save_state(tmp_path, "000001", model, optimizer, {}, {"0.05": mean})
+    kept = {name: t.clone() for name, t in mean.items()}
+    for tensor in mean.values():
+        tensor.zero_()
+    assert load_state(tmp_path, model, optimizer, {"0.05": mean}) == {}
+    assert all(torch.equal(mean[name], kept[name]) for name in kept)
+
+
 def test_the_two_newest_are_kept(tmp_path):
     model, optimizer = fresh()
     for i in range(5):
