@@ -5,9 +5,9 @@
         outcomes = box.stdio(source, ["1 2\n"])
 
 How it works. One *zygote* a Sandbox sits in a jail and forks a fresh process per candidate (about two milliseconds). The candidate gives up
-its rights, then gets source and arguments over a private channel, one call at a time, and answers with plain data. Expected values never
+its rights, then gets source and arguments over a private channel, and answers every call with plain data. Expected values never
 enter it and the verdict is made outside: a candidate that finds the channel can forge an answer, and has then answered. It cannot leave
-early, answer ahead, twice or another question without being told from one that answered.
+early, answer twice, or before it was asked, or another question, without being told from one that answered.
 
 What every rung but "none" guarantees, by a filter of system calls (seccomp.py) and rlimits: one process, never a second; no program started;
 no socket to anything; no signal to, tracing of or limits on another process; no kernel interface beyond computing; its memory, processor
