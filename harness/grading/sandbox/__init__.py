@@ -4,13 +4,13 @@
         outcomes = box.call(source, "add", [[1, 2], [3, 4]])
         outcomes = box.stdio(source, ["1 2\n"])
 
-How it works. One *zygote* a Sandbox sits in a jail and forks a fresh process per candidate, in less time than an interpreter takes to
-start. The candidate gives up its rights, then gets source and arguments over a private channel, one call at a time, and answers with plain
-data. Expected values never enter it and the verdict is made outside: a candidate that finds the channel can forge an answer, and has then
-answered. It cannot leave early, answer ahead, twice or another question without being told from one that answered.
+How it works. One *zygote* a Sandbox sits in a jail and forks a fresh process per candidate (about two milliseconds). The candidate gives up
+its rights, then gets source and arguments over a private channel, one call at a time, and answers with plain data. Expected values never
+enter it and the verdict is made outside: a candidate that finds the channel can forge an answer, and has then answered. It cannot leave
+early, answer ahead, twice or another question without being told from one that answered.
 
-What every rung but "none" guarantees, by a filter of system calls (seccomp.py) and rlimits: one process, never a second; no program
-started; no socket to anything; no signal to, tracing of or limits on another process; no kernel interface beyond computing; its memory, processor
+What every rung but "none" guarantees, by a filter of system calls (seccomp.py) and rlimits: one process, never a second; no program started;
+no socket to anything; no signal to, tracing of or limits on another process; no kernel interface beyond computing; its memory, processor
 time, file sizes and output limited; threads, number of files and their total counted twenty times a second and the excess killed; no
 descriptor but its own; an environment of ours; killed whole, its folder emptied before the next candidate, which shares nothing with it.
 
