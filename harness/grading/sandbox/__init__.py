@@ -9,8 +9,8 @@ start. The candidate gives up its rights, then gets source and arguments over a 
 data. Expected values never enter it and the verdict is made outside: a candidate that finds the channel can forge an answer, and has then
 answered. It cannot leave early, answer twice, or before it was asked, or another question, without being told from one that answered.
 
-What every rung but "none" guarantees, by a filter of system calls (seccomp.py) and rlimits: one process, never a second; no program
-started; no socket to anything; no signal to, tracing of or limits on another process; no kernel interface beyond computing; its memory, processor
+What every rung but "none" guarantees, by a filter of system calls (seccomp.py) and rlimits: one process, never a second; no program started;
+no socket to anything; no signal to, tracing of or limits on another process; no kernel interface beyond computing; its memory, processor
 time, file sizes and output limited; threads, number of files and their total counted twenty times a second and the excess killed; no
 descriptor but its own; an environment of ours; killed whole, its folder emptied before the next candidate, which shares nothing with it.
 
