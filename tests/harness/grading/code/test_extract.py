@@ -25,7 +25,7 @@ BODY = "    return sum(xs)"
         (f"a\n```python\ndef broken(\n```python\n{WHOLE}\n```", WHOLE),  # began anew
         (f"a\r\n```python\r\n{WHOLE}\r\n```\r\n", WHOLE + "\r"), (f"x\n```python title=`a`\n```\n{WHOLE}\n```", WHOLE),
         (f"<think>```python\nno\n```</think>a\n```python\n{WHOLE}\n```", WHOLE),
-        (WHOLE, WHOLE), (f"f = lambda xs: sum(xs)", "f = lambda xs: sum(xs)"),  # no fence, but a program
+        (WHOLE, WHOLE), ("f = lambda xs: sum(xs)", "f = lambda xs: sum(xs)"),  # no fence, but a program
         # the exam wrote the first words: up to the close, whatever follows
         (f"```python\n{WHOLE}\n```\nor\n```python\ndef f(xs): pass\n```", WHOLE), (f"{LEAD}\n```python\n{WHOLE}\n```\n<think>", WHOLE),
         (f"{LEAD}\n```python\n{WHOLE}", WHOLE),  # a stop at the closing fence cuts it off
