@@ -16,6 +16,7 @@ from harness.grading.code.compare import OPAQUE, EvalPlus, call_equal, stdio_equ
 from harness.grading.code.extract import Extracted, assembled, defining, last_fenced, preceded
 from harness.grading.code.rows import arguments
 from harness.grading.sandbox import Limits, Outcome, Sandbox
+from harness.grading.sandbox.inside import codec
 from harness.grading.tests import unpack
 from harness.records import Verdict
 
@@ -79,12 +80,22 @@ class Head:
         return found if found.program is None else Extracted("found", assembled(found.program, self.prompt, self.entry_point))
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A side of an EvalPlus task: its calls, what they should give, and in which form that is recognised at once, where it is."""
+
+    arguments: list[list[Any]]
+    encoded: list[bytes]
+    expected: oracle.Expected
+    known: list[bytes | None]
+
+
 class Judge:
     """The tests of one problem, for any number of its programs; one thread at a time. Takes what `Head.of` has accepted."""
 
     def __init__(self, packed: str) -> None:
         self.packed, self.tests = packed, unpack(packed)
-        self._made: dict[str, tuple[list[Any], oracle.Expected, list[bytes | None]]] | None = None
+        self._made: dict[str, Asked] | None = None
         if self.tests["kind"] == "call":
             self.calls = [[json.loads(line) for line in arguments(test["input"])] for test in self.tests["tests"]]
             self.wanted = [json.loads(test["output"]) for test in self.tests["tests"]]
@@ -102,31 +113,32 @@ class Judge:
     def _evalplus(self, box: Sandbox, program: str) -> tuple[str, str]:
         tests = self.tests
         rules = EvalPlus(tests["dataset"], tests["entry_point"])
-        for side, (given, expected, known) in self._sides(box, rules).items():
+        for side, asked in self._sides(box, rules).items():
+            expected = asked.expected
             # EvalPlus ends a side after a minute; here not what is no slower than four times the canonical solution, on a loaded machine too.
             seconds = max(min(EVALPLUS_SECONDS, sum(expected.limits)), oracle.FACTOR * sum(expected.seconds)) + 1
-            outcomes = box.call(program, tests["entry_point"], given, limits_of(seconds), expected.limits, known)
+            outcomes = box.call(program, tests["entry_point"], asked.encoded, limits_of(seconds), expected.limits, asked.known)
             for index, outcome in enumerate(outcomes):
                 if outcome.known:
                     continue
                 wanted = expected.value(index)
                 late = expected.float_from is not None and index >= expected.float_from
                 atol = tests["atol"] or (1e-6 if late else 0)
-                equal = outcome.outcome in ANSWERED and rules.equal(given[index], _value(outcome), wanted, atol)
-                if not equal:
+                if outcome.outcome not in ANSWERED or not rules.equal(asked.arguments[index], _value(outcome), wanted, atol):
                     verdict, detail = _failure(outcome, outcome.value, wanted, "returned")
                     return verdict, f"{side}_input[{expected.places[index]}]: {detail}"
         return "correct", ""
 
-    def _sides(self, box: Sandbox, rules: EvalPlus) -> dict[str, tuple[list[Any], oracle.Expected, list[bytes | None]]]:
-        """By side the calls' arguments, what they should give, and in which form that is recognised at once; made at the first program."""
+    def _sides(self, box: Sandbox, rules: EvalPlus) -> dict[str, Asked]:
+        """Made at the first program, for all."""
         if self._made is None:
             self._made = {}
             for side, expected in oracle.expected(box, self.tests, self.packed, limits_of(oracle.ALL_SECONDS)).items():
                 given = oracle.inputs(self.tests, side)
+                arguments = [given[place] for place in expected.places]
                 # What is not a number is not equal to itself.
                 known = [text.encode("ascii") if rules.by_value and "NaN" not in text else None for text in expected.texts]
-                self._made[side] = [given[place] for place in expected.places], expected, known
+                self._made[side] = Asked(arguments, [codec.encode(each, oracle.MAX_BYTES) for each in arguments], expected, known)
         return self._made
 
     def _call(self, box: Sandbox, program: str) -> tuple[str, str]:

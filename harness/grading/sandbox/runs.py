@@ -25,7 +25,7 @@ def run_calls(
     zygote: Zygote,
     source: str,
     entry_point: str,
-    calls: Sequence[Sequence[Any]],
+    calls: Sequence[Sequence[Any] | bytes],
     limits: Limits,
     seconds: list[float],
     known: Sequence[bytes | None] | None = None,
@@ -59,12 +59,12 @@ def run_calls(
         talk.close()
 
 
-def _batches(calls: Sequence[Sequence[Any]]) -> Iterator[list[bytes]]:
+def _batches(calls: Sequence[Sequence[Any] | bytes]) -> Iterator[list[bytes]]:
     """The calls' encoded arguments, as many together as are asked at once: a turn of the conversation costs more than most calls."""
     batch: list[bytes] = []
     size = 0
     for arguments in calls:
-        encoded = encode(list(arguments), MOST_REQUEST)
+        encoded = arguments if isinstance(arguments, bytes) else encode(list(arguments), MOST_REQUEST)
         if batch and (size + len(encoded) > BATCH_BYTES or len(batch) == BATCH):
             yield batch
             batch, size = [], 0
