@@ -113,6 +113,8 @@ class CodeGrader:
                         if not any_gold:
                             raise
                         verdict = Verdict("grader_error", program, str(fault)[:300])
+                    except OSError as fault:  # no room for a sandbox, no process to be had
+                        verdict = Verdict("infra_error", program, f"the sandbox could not run: {fault}"[:300])
                     replies.put(((packed, program), verdict))
         except BaseException as error:  # the caller's thread raises it
             replies.put(error)

@@ -11,6 +11,7 @@ import math
 from decimal import Decimal, DecimalException
 from typing import Any
 
+from harness.grading.sandbox import Numpy, plain
 from harness.records import Fault
 
 OPAQUE = object()
@@ -46,6 +47,9 @@ def _line_equal(ours: str, theirs: str) -> bool:
 
 def call_equal(value: Any, wanted: Any, unwrap: bool = False) -> bool:
     """A tuple counts as a list. `unwrap`, of TACO: the wanted value may stand in a list of its own, and rows may be tuples too."""
+    if type(value) is Numpy and isinstance(value.data, list):  # whether an array equals a list has no one answer
+        return False
+    value = plain(value)
     value = list(value) if isinstance(value, tuple) else value
     if value == wanted:
         return True
@@ -56,10 +60,10 @@ def call_equal(value: Any, wanted: Any, unwrap: bool = False) -> bool:
 
 
 class EvalPlus:
-    """One run of a task's inputs, in order. `equal` for each: EvalPlus' comparison keeps a tolerance once a float has called for it."""
+    """The comparison of one task. `find_zero` is judged by its polynomial alone, whatever the canonical solution found."""
 
-    def __init__(self, dataset: str, entry_point: str, atol: float) -> None:
-        self.dataset, self.entry_point, self.atol = dataset, entry_point, atol
+    def __init__(self, dataset: str, entry_point: str) -> None:
+        self.dataset, self.entry_point = dataset, entry_point
         self.oracles = evalplus("eval._special_oracle")
 
     @property
@@ -67,26 +71,33 @@ class EvalPlus:
         """Whether the task asks for no more than an answer, or none, where its canonical solution has one (Mbpp: re's matches)."""
         return self.dataset == "mbpp" and self.entry_point in self.oracles.MBPP_OUTPUT_NOT_NONE_TASKS
 
-    def equal(self, arguments: list[Any], value: Any, wanted: Any) -> bool:
+    @property
+    def by_value(self) -> bool:
+        """Whether an answer that is the canonical one, to the letter, is right."""
+        return not self.only_not_none and self.entry_point != "find_zero"
+
+    def equal(self, arguments: list[Any], value: Any, wanted: Any, atol: float) -> bool:
+        """`atol`: the task's, or 1e-6 from its first wanted float on (`floats`): there EvalPlus keeps the tolerance it then sets."""
         try:
-            return self._equal(arguments, value, wanted)
+            return self._equal(arguments, value, wanted, atol)
         except Exception:  # an answer of the wrong kind: EvalPlus too takes what its comparison raises for a failure
             return False
 
-    def _equal(self, arguments: list[Any], value: Any, wanted: Any) -> bool:
+    def _equal(self, arguments: list[Any], value: Any, wanted: Any, atol: float) -> bool:
+        if type(value) is Numpy:  # as numpy compares: a scalar exactly, an array with nothing
+            return not isinstance(value.data, list) and value.data == wanted
+        value = plain(value)
         if self.dataset == "humaneval" and self.entry_point == "find_zero":
-            return abs(self.oracles._poly(*arguments, value)) <= self.atol
-        exact = self._special(arguments, value, wanted) if self.dataset == "mbpp" else value == wanted
-        if self.atol == 0 and _floats(wanted):
-            self.atol = 1e-6
-        if exact or self.atol == 0:
+            return abs(self.oracles._poly(*arguments, value)) <= atol
+        exact = self._special(arguments, value, wanted, atol) if self.dataset == "mbpp" else value == wanted
+        if exact or atol == 0:
             return bool(exact)
         if type(value) is not type(wanted) or (isinstance(wanted, list | tuple) and len(value) != len(wanted)):
             return False
         # numpy makes an array of anything, as wide as its longest text; of what is no number EvalPlus' allclose always fails.
-        return _numbers(value) and _numbers(wanted) and _allclose(value, wanted, self.atol)
+        return _numbers(value) and _numbers(wanted) and _allclose(value, wanted, atol)
 
-    def _special(self, arguments: list[Any], value: Any, wanted: Any) -> bool:
+    def _special(self, arguments: list[Any], value: Any, wanted: Any, atol: float) -> bool:
         """MBPP's tasks with more than one right answer."""
         name = self.entry_point
         if name in self.oracles.MBPP_OUTPUT_SET_EQ_TASKS:
@@ -98,7 +109,7 @@ class EvalPlus:
         if name == "sum_div":
             return value == 0
         if name == "surface_Area":
-            return abs(value - self.oracles._surface_Area(*arguments)) <= self.atol
+            return abs(value - self.oracles._surface_Area(*arguments)) <= atol
         return name == "digit_distance_nums" and value == self.oracles._digit_distance_nums(*arguments)
 
 
@@ -113,7 +124,8 @@ def _same_set(value: Any, wanted: Any) -> bool:
     return not missing
 
 
-def _floats(wanted: Any) -> bool:
+def floats(wanted: Any) -> bool:
+    """Whether EvalPlus compares with a tolerance even where the task names none."""
     if isinstance(wanted, list | tuple):
         return bool(wanted) and all(isinstance(each, float) for each in wanted)
     return isinstance(wanted, float)

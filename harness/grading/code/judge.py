@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import reprlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from harness.grading.code.compare import OPAQUE, EvalPlus, call_equal, stdio_equ
 from harness.grading.code.extract import Extracted, assembled, defining, last_fenced, preceded
 from harness.grading.code.rows import arguments
 from harness.grading.sandbox import Limits, Outcome, Sandbox
+from harness.grading.sandbox.inside import codec
 from harness.grading.tests import unpack
 from harness.records import Verdict
 
@@ -32,6 +32,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "stdio": {"tests": list, "seconds": int | float},
     "call": {"entry_point": str, "tests": list, "seconds": int | float},
 }  # fmt: skip
+ANSWERED = ("ok", "unserialisable")
 FAILED = {"error": "wrong", "unserialisable": "wrong"}  # outcome -> verdict, where the names differ
 
 # LiveCodeBench puts these names before every program: answers lean on them.
@@ -79,12 +80,22 @@ class Head:
         return found if found.program is None else Extracted("found", assembled(found.program, self.prompt, self.entry_point))
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A side of an EvalPlus task: its calls, what they should give, and in which form that is recognised at once, where it is."""
+
+    arguments: list[list[Any]]
+    encoded: list[bytes]
+    expected: oracle.Expected
+    known: list[bytes | None]
+
+
 class Judge:
     """The tests of one problem, for any number of its programs; one thread at a time. Takes what `Head.of` has accepted."""
 
     def __init__(self, packed: str) -> None:
         self.packed, self.tests = packed, unpack(packed)
-        self._made: dict[str, tuple[list[Any], oracle.Expected]] | None = None
+        self._made: dict[str, Asked] | None = None
         if self.tests["kind"] == "call":
             self.calls = [[json.loads(line) for line in arguments(test["input"])] for test in self.tests["tests"]]
             self.wanted = [json.loads(test["output"]) for test in self.tests["tests"]]
@@ -101,49 +112,54 @@ class Judge:
 
     def _evalplus(self, box: Sandbox, program: str) -> tuple[str, str]:
         tests = self.tests
-        for side, (given, expected) in self._sides(box).items():
+        rules = EvalPlus(tests["dataset"], tests["entry_point"])
+        for side, asked in self._sides(box, rules).items():
+            expected = asked.expected
             # EvalPlus ends a side after a minute; here not what is no slower than four times the canonical solution, on a loaded machine too.
             seconds = max(min(EVALPLUS_SECONDS, sum(expected.limits)), oracle.FACTOR * sum(expected.seconds)) + 1
-            outcomes = self._run(box, program, tests["entry_point"], given, seconds, expected.limits)
-            rules = EvalPlus(tests["dataset"], tests["entry_point"], tests["atol"])
-            equal = map(rules.equal, given, map(_value, outcomes), expected.values)
-            failed = _first_failure(outcomes, equal, expected.values)
-            if failed:
-                return failed[0], f"{side}_input[{expected.places[failed[1]]}]: {failed[2]}"
+            outcomes = box.call(program, tests["entry_point"], asked.encoded, limits_of(seconds), expected.limits, asked.known)
+            for index, outcome in enumerate(outcomes):
+                if outcome.known:
+                    continue
+                wanted = expected.value(index)
+                late = expected.float_from is not None and index >= expected.float_from
+                atol = tests["atol"] or (1e-6 if late else 0)
+                if outcome.outcome not in ANSWERED or not rules.equal(asked.arguments[index], _value(outcome), wanted, atol):
+                    verdict, detail = _failure(outcome, outcome.value, wanted, "returned")
+                    return verdict, f"{side}_input[{expected.places[index]}]: {detail}"
         return "correct", ""
 
-    def _sides(self, box: Sandbox) -> dict[str, tuple[list[Any], oracle.Expected]]:
-        """Arguments of the calls and what they should give, by side; made at the first program."""
+    def _sides(self, box: Sandbox, rules: EvalPlus) -> dict[str, Asked]:
+        """Made at the first program, for all."""
         if self._made is None:
-            expected = oracle.expected(box, self.tests, self.packed, limits_of(oracle.ALL_SECONDS))
-            given = {side: oracle.inputs(self.tests, side) for side in oracle.SIDES}
-            self._made = {side: ([given[side][place] for place in expected[side].places], expected[side]) for side in oracle.SIDES}
+            self._made = {}
+            for side, expected in oracle.expected(box, self.tests, self.packed, limits_of(oracle.ALL_SECONDS)).items():
+                given = oracle.inputs(self.tests, side)
+                arguments = [given[place] for place in expected.places]
+                # What is not a number is not equal to itself.
+                known = [text.encode("ascii") if rules.by_value and "NaN" not in text else None for text in expected.texts]
+                self._made[side] = Asked(arguments, [codec.encode(each, oracle.MAX_BYTES) for each in arguments], expected, known)
         return self._made
 
     def _call(self, box: Sandbox, program: str) -> tuple[str, str]:
-        tests, name = self.tests["tests"], self.tests["entry_point"]
+        tests, name, seconds = self.tests["tests"], self.tests["entry_point"], self.tests["seconds"]
         name = f"Solution.{name}" if "class Solution" in program else name
-        seconds = self.tests["seconds"]
-        outcomes = self._run(box, preceded(PRELUDE, program), name, self.calls, (seconds + 1) * len(tests) + 5, seconds)
-        equal = (
-            call_equal(_value(out), wanted, self.tests.get("unwrap", False)) for out, wanted in zip(outcomes, self.wanted, strict=True)
-        )
-        failed = _first_failure(outcomes, equal, self.wanted)
-        return (failed[0], f"tests[{failed[1]}]: {failed[2]}") if failed else ("correct", "")
+        limits = limits_of((seconds + 1) * len(tests) + 5)
+        outcomes = box.call(preceded(PRELUDE, program), name, self.calls, limits, seconds)
+        for place, (outcome, wanted) in enumerate(zip(outcomes, self.wanted, strict=True)):
+            if outcome.outcome not in ANSWERED or not call_equal(_value(outcome), wanted, self.tests.get("unwrap", False)):
+                verdict, detail = _failure(outcome, outcome.value, wanted, "returned")
+                return verdict, f"tests[{place}]: {detail}"
+        return "correct", ""
 
     def _stdio(self, box: Sandbox, program: str) -> tuple[str, str]:
         source, seconds = preceded(PRELUDE, program), self.tests["seconds"]
-        limits = limits_of(seconds + 1)
         for place, test in enumerate(self.tests["tests"]):
-            outcome = box.stdio(source, [test["input"]], limits, seconds)[0]
-            equal = outcome.outcome == "ok" and stdio_equal(outcome.stdout, test["output"])
-            failed = _failure(outcome, equal, outcome.stdout, test["output"], "printed")
-            if failed:
-                return failed[0], f"tests[{place}]: {failed[1]}"
+            (outcome,) = box.stdio(source, [test["input"]], limits_of(seconds + 1), seconds)
+            if outcome.outcome != "ok" or not stdio_equal(outcome.stdout, test["output"]):
+                verdict, detail = _failure(outcome, outcome.stdout, test["output"], "printed")
+                return verdict, f"tests[{place}]: {detail}"
         return "correct", ""
-
-    def _run(self, box: Sandbox, source: str, name: str, calls: list[Any], seconds: float, each: list[float] | float) -> list[Outcome]:
-        return box.call(source, name, calls, limits_of(seconds), each)
 
 
 def limits_of(seconds: float) -> Limits:
@@ -155,18 +171,8 @@ def _value(outcome: Outcome) -> Any:
     return outcome.value if outcome.outcome == "ok" else OPAQUE
 
 
-def _first_failure(outcomes: Iterable[Outcome], equal: Iterable[bool], wanted: Iterable[Any]) -> tuple[str, int, str] | None:
-    """(verdict, which call, why); nothing is compared behind it."""
-    for place, (outcome, same, want) in enumerate(zip(outcomes, equal, wanted, strict=True)):
-        failed = _failure(outcome, same, outcome.value, want, "returned")
-        if failed:
-            return failed[0], place, failed[1]
-    return None
-
-
-def _failure(outcome: Outcome, equal: bool, value: Any, wanted: Any, did: str) -> tuple[str, str] | None:
-    if outcome.outcome in ("ok", "unserialisable") and equal:
-        return None
+def _failure(outcome: Outcome, value: Any, wanted: Any, did: str) -> tuple[str, str]:
+    """(verdict, why) of an outcome that is not what was wanted."""
     if outcome.outcome == "ok":
         return "wrong", f"{did} {shown(value)}, expected {shown(wanted)}"
     return FAILED.get(outcome.outcome, outcome.outcome), outcome.detail

@@ -12,17 +12,18 @@ import hashlib
 import os
 import sys
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.grading.code.compare import EvalPlus, evalplus
+from harness.grading.code.compare import EvalPlus, evalplus, floats
 from harness.grading.sandbox import Limits, Sandbox
 from harness.grading.sandbox.inside import codec
 from harness.records import Fault
 from harness.store import write_atomically
 
 SIDES = ("base", "plus")
+NAMES = ("places", "texts", "seconds", "aside", "float_from")
 VERSION = 1  # of the files
 MAX_BYTES = 1 << 30
 MIN_SECONDS, FACTOR = 4.0, 4.0  # EvalPlus: a call may take this long, or this many times what the canonical solution took
@@ -33,16 +34,24 @@ TOO_LARGE = "an answer of more than"  # how the sandbox words an error that is n
 
 @dataclass(frozen=True)
 class Expected:
-    """Of one side: `values` and `seconds` of the inputs at `places`; the others are in `aside`, with the reason."""
+    """Of one side: what the inputs at `places` give; the others are in `aside`, with the reason.
+
+    `texts`: the values, encoded; most are only ever compared with an answer in the same form. `seconds`: of the canonical solution, each.
+    `float_from`: the first of them that is a float or a list of floats, after which EvalPlus allows a tolerance.
+    """
 
     places: list[int]
-    values: list[Any]
+    texts: list[str]
     seconds: list[float]
-    aside: dict[int, str] = field(default_factory=dict)
+    aside: dict[int, str]
+    float_from: int | None
 
     @property
     def limits(self) -> list[float]:
         return [max(MIN_SECONDS, FACTOR * each) for each in self.seconds]
+
+    def value(self, index: int) -> Any:
+        return codec.decode(self.texts[index].encode("ascii"))
 
 
 def inputs(tests: dict[str, Any], side: str) -> list[list[Any]]:
@@ -64,8 +73,8 @@ def expected(box: Sandbox, tests: dict[str, Any], packed: str, limits: Limits) -
     kept = _read(path)
     if kept is None:
         kept = {side: _made(box, tests, side, limits) for side in SIDES}
-        _write(path, kept)
-    return {side: Expected(*kept[side]) for side in SIDES}
+        _write(path, {side: [getattr(each, name) for name in NAMES] for side, each in kept.items()})
+    return kept
 
 
 def folder() -> Path:
@@ -77,37 +86,43 @@ def address(packed: str, limits: Limits) -> str:
     return hashlib.sha256(what.encode()).hexdigest()[:32]
 
 
-def _made(box: Sandbox, tests: dict[str, Any], side: str, limits: Limits) -> list[Any]:
-    """[places, values, seconds, aside]"""
+def _made(box: Sandbox, tests: dict[str, Any], side: str, limits: Limits) -> Expected:
     given, source, name = inputs(tests, side), tests["prompt"] + tests["canonical_solution"], tests["entry_point"]
-    only_not_none = EvalPlus(tests["dataset"], name, tests["atol"]).only_not_none
-    places, values, seconds, aside = [], [], [], {}
+    only_not_none = EvalPlus(tests["dataset"], name).only_not_none
+    made = Expected([], [], [], {}, None)
+    float_from = None
     start = 0
     while start < len(given):
         outcomes = box.call(source, name, given[start:], limits, CALL_SECONDS)
         for place, outcome in enumerate(outcomes, start):
+            if outcome.outcome == "skipped":
+                break
+            start = place + 1
             if outcome.outcome == "ok" or (outcome.outcome == "unserialisable" and only_not_none):
-                places.append(place)
-                values.append(outcome.value is not None or outcome.outcome != "ok" if only_not_none else outcome.value)
-                seconds.append(outcome.seconds)
+                value = outcome.outcome != "ok" or outcome.value is not None if only_not_none else outcome.value
+                if float_from is None and floats(value):
+                    float_from = len(made.places)
+                made.places.append(place)
+                made.texts.append(codec.encode(value, MAX_BYTES).decode("ascii"))
+                made.seconds.append(outcome.seconds)
             elif outcome.outcome in TOO_MUCH or outcome.detail.startswith(TOO_LARGE):
-                aside[place] = f"{outcome.outcome}: {outcome.detail}"[:200]
+                made.aside[place] = f"{outcome.outcome}: {outcome.detail}"[:200]
             else:
                 raise Fault(
                     f"{tests['task_id']}, {side} input {place}: its own canonical solution ends with {outcome.outcome} ({outcome.detail}), so "
                     "nothing can be compared with it. Check the file of the benchmark against its published md5, or leave the task out."
                 )
-            start = place + 1
-            if outcome.outcome in ("timeout", "oom"):  # the rest was not run
-                break
-    return [places, values, seconds, aside]
+    return replace(made, float_from=float_from)
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> dict[str, Expected] | None:
+    """None where there is nothing, or nothing whole."""
     try:
         digest, body = path.read_bytes().split(b"\n", 1)
-        return codec.decode(zlib.decompress(body)) if hashlib.sha256(body).hexdigest().encode() == digest else None
-    except (OSError, ValueError, zlib.error):
+        if hashlib.sha256(body).hexdigest().encode() != digest:
+            return None
+        return {side: Expected(*fields) for side, fields in codec.decode(zlib.decompress(body)).items()}
+    except (OSError, ValueError, TypeError, zlib.error):
         return None
 
 

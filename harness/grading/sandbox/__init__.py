@@ -4,10 +4,10 @@
         outcomes = box.call(source, "add", [[1, 2], [3, 4]])
         outcomes = box.stdio(source, ["1 2\n"])
 
-How it works. One *zygote* a Sandbox sits in a jail and forks a fresh process per candidate (about two milliseconds). The candidate gives up
-its rights, then gets source and arguments over a private channel, one call at a time, and answers with plain data. Expected values never
-enter it and the verdict is made outside: a candidate that finds the channel can forge an answer, and has then answered. It cannot leave
-early, answer ahead, twice or another question without being told from one that answered.
+How it works. One *zygote* a Sandbox sits in a jail and forks a fresh process per candidate, in less time than an interpreter takes to
+start. The candidate gives up its rights, then gets source and arguments over a private channel, and answers every call with plain
+data. Expected values never enter it and the verdict is made outside: a candidate that finds the channel can forge an answer, and has then
+answered. It cannot leave early, answer twice, or before it was asked, or another question, without being told from one that answered.
 
 What every rung but "none" guarantees, by a filter of system calls (seccomp.py) and rlimits: one process, never a second; no program started;
 no socket to anything; no signal to, tracing of or limits on another process; no kernel interface beyond computing; its memory, processor
@@ -15,7 +15,7 @@ time, file sizes and output limited; threads, number of files and their total co
 descriptor but its own; an environment of ours; killed whole, its folder emptied before the next candidate, which shares nothing with it.
 
     bubblewrap   its own users, mounts, processes, network, IPC; no capability; it sees the interpreter, its packages and the system's
-                 libraries, read-only; its folder is a tmpfs. Landlock on top, where the kernel has it
+                 libraries, read-only, and no /proc; its folder is a tmpfs. Landlock on top, where the kernel has it
     landlock     the host's own file system, of which it may open the same places and its folder, and nothing else. It can still learn
                  whether a path exists (stat) and sees the host's process numbers
     namespaces   as bubblewrap, made with unshare(2)

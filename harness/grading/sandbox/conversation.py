@@ -16,7 +16,7 @@ from harness.grading.sandbox.nouns import Infra, Limits
 from harness.grading.sandbox.zygote import START_SECONDS, End, Zygote
 
 GRACE_SECONDS = 0.5  # for a process that has closed its channel: it is dying, or it only closed it
-BURY_SECONDS = 30.0  # for the zygote to reap it and empty its folder
+BURY_SECONDS = 120.0  # for the zygote to reap it and empty its folder
 PIECE = 1 << 16
 TICK_SECONDS = 0.05  # how often a candidate's threads are counted
 CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
@@ -111,17 +111,18 @@ class Conversation:
             raise OutOfTurn("it sent something before it was asked")
         self.outgoing = memoryview(len(payload).to_bytes(4, "big") + payload)
 
-    def receive(self, deadline: float) -> bytes:
-        """The next frame; raises Late, Gone or OutOfTurn."""
+    def receive(self, deadline: float, more: bool = False) -> bytes:
+        """The next frame; raises Late, Gone or OutOfTurn. `more`: others are due behind it, and may have come already."""
         while True:
             if len(self.arrived) >= 4:
                 length = int.from_bytes(self.arrived[:4], "big")
                 if length > self.most_frame:
                     raise OutOfTurn(f"a frame of {length} bytes")
-                if len(self.arrived) > 4 + length:
+                if len(self.arrived) > 4 + length and not more:
                     raise OutOfTurn("it sent more than its answer")
-                if len(self.arrived) == 4 + length:
-                    payload, self.arrived = bytes(self.arrived[4:]), bytearray()
+                if len(self.arrived) >= 4 + length:
+                    payload = bytes(self.arrived[4 : 4 + length])
+                    del self.arrived[: 4 + length]
                     return payload
             if not self.open:
                 raise Gone

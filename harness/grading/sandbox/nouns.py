@@ -19,7 +19,7 @@ class Unavailable(Fault):
 class Limits:
     """Of one candidate process. `cpu_seconds` over all its threads; `wall_seconds` from its start to its last answer.
 
-    `memory_mib`: address space. `output_bytes`: what it prints, and each answer. `file_mib`: each file, and all files in its folder together.
+    `memory_mib`: address space. `output_bytes`: what it prints, and each answer. `file_mib`: each file, and all in its folder together.
     `processes`: threads; a candidate never has a second process.
     """
 
@@ -48,7 +48,7 @@ class Outcome:
     infra_error     a fault of the machinery, twice in a row; never the candidate's
     skipped         not run, because an earlier one ended the process
 
-    `seconds` of the clock.
+    `seconds` of the clock. `known`: the answer was written as the caller said it might be, and was not decoded; its `value` is None.
     """
 
     outcome: str
@@ -56,6 +56,7 @@ class Outcome:
     stdout: str = ""
     detail: str = ""
     seconds: float = 0.0
+    known: bool = False
 
 
 class Infra(Exception):

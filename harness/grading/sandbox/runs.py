@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.grading.sandbox.conversation import Conversation, Gone, Late, OutOfTurn, TooMany, TooMuch
@@ -18,36 +18,70 @@ LOAD_SECONDS = 20.0  # executing the source itself: imports such as sympy's, on 
 OUT_OF_MEMORY, RAISED = 77, 1  # exit statuses (inside/candidate.py)
 FATAL = ("timeout", "oom", "crash", "infra_error")
 MOST_REQUEST = 1 << 30
+BATCH, BATCH_BYTES = 64, 1 << 18  # calls asked at once, and their arguments
 
 
 def run_calls(
-    zygote: Zygote, source: str, entry_point: str, calls: Sequence[Sequence[Any]], limits: Limits, seconds: list[float]
+    zygote: Zygote,
+    source: str,
+    entry_point: str,
+    calls: Sequence[Sequence[Any] | bytes],
+    limits: Limits,
+    seconds: list[float],
+    known: Sequence[bytes | None] | None = None,
 ) -> list[Outcome]:
+    """One outcome a call, up to the first after which nothing runs."""
     kills = kernel_kills()
     talk = Conversation(zygote, limits)
     try:
         start = time.monotonic()
         last = start + limits.wall_seconds
-        loaded = _ask(talk, ["call", source, entry_point, limits.output_bytes], min(last, start + LOAD_SECONDS), kills)
+        nonce = os.urandom(16).hex()
+        talk.send(encode([nonce, "call", source, entry_point, limits.output_bytes], MOST_REQUEST))
+        loaded = _hear(talk, nonce, min(last, start + LOAD_SECONDS), kills)
         if loaded.outcome != "ok":
             return [loaded]
         outcomes: list[Outcome] = []
-        for arguments, limit in zip(calls, seconds, strict=True):
-            outcomes.append(_ask(talk, [list(arguments)], min(last, time.monotonic() + limit), kills))
-            if outcomes[-1].outcome in FATAL:
-                break
+        for batch in _batches(calls):
+            nonces = [os.urandom(16).hex() for _ in batch]
+            try:
+                talk.send(b"[" + b",".join(b'["%s",%s]' % (nonce.encode(), each) for nonce, each in zip(nonces, batch, strict=True)) + b"]")
+            except OutOfTurn as fault:
+                return [*outcomes, Outcome("crash", detail=str(fault))]
+            for nonce in nonces:
+                place = len(outcomes)
+                deadline = min(last, time.monotonic() + seconds[place])
+                outcomes.append(_hear(talk, nonce, deadline, kills, nonce is not nonces[-1], known[place] if known else None))
+                if outcomes[-1].outcome in FATAL:
+                    return outcomes
         return outcomes
     finally:
         talk.close()
 
 
-def _ask(talk: Conversation, request: list[Any], deadline: float, kills: int) -> Outcome:
-    """One request and its answer. The nonce is new each time: an answer given before the question was known has another."""
-    nonce = os.urandom(16).hex()
+def _batches(calls: Sequence[Sequence[Any] | bytes]) -> Iterator[list[bytes]]:
+    """The calls' encoded arguments, as many together as are asked at once: a turn of the conversation costs more than most calls."""
+    batch: list[bytes] = []
+    size = 0
+    for arguments in calls:
+        encoded = arguments if isinstance(arguments, bytes) else encode(list(arguments), MOST_REQUEST)
+        if batch and (size + len(encoded) > BATCH_BYTES or len(batch) == BATCH):
+            yield batch
+            batch, size = [], 0
+        batch.append(encoded)
+        size += len(encoded)
+    if batch:
+        yield batch
+
+
+def _hear(talk: Conversation, nonce: str, deadline: float, kills: int, more: bool = False, known: bytes | None = None) -> Outcome:
+    """The answer to one question. Its nonce is new each time: an answer given before the question was asked has another."""
     start = time.monotonic()
+    same = False
     try:
-        talk.send(encode([nonce, *request], MOST_REQUEST))
-        kind, content = _answer(talk.receive(deadline), nonce)
+        payload = talk.receive(deadline, more)
+        same = known is not None and payload == b'{"t":["%s","ok",%s]}' % (nonce.encode(), known)
+        kind, content = ("ok", None) if same else _answer(payload, nonce)
     except Late:
         kind, content = "timeout", f"no answer in {deadline - start:.3g} s"
     except OutOfTurn as fault:
@@ -57,7 +91,9 @@ def _ask(talk: Conversation, request: list[Any], deadline: float, kills: int) ->
     except Gone:
         kind, content = _cause(talk.stop(gracious=True), talk.limits, kills)
     seconds = time.monotonic() - start
-    return Outcome("ok", content, seconds=seconds) if kind == "ok" else Outcome(kind, detail=_clean(str(content)), seconds=seconds)
+    if kind == "ok":
+        return Outcome("ok", content, seconds=seconds, known=same)
+    return Outcome(kind, detail=_clean(str(content)), seconds=seconds)
 
 
 def _answer(payload: bytes, nonce: str) -> tuple[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import math
 import os
 import shutil
 import signal
@@ -128,7 +129,8 @@ class Zygote:
 
 
 def _whole(limits: Limits) -> dict[str, int]:
-    return {name: getattr(limits, name) for name in ("cpu_seconds", "memory_mib", "file_mib")}
+    """In whole units, as the kernel counts them."""
+    return {name: math.ceil(getattr(limits, name)) for name in ("cpu_seconds", "memory_mib", "file_mib")}
 
 
 def _config(rung: str, seen: View, work: str) -> dict[str, Any]:

@@ -54,11 +54,13 @@ def _serve_calls(nonce: str, source: str, entry_point: str, most_bytes: int) -> 
     reply, function = _guarded(lambda: _load(source, entry_point))
     _send(nonce, reply or ("ok", None), most_bytes)
     while True:
-        nonce, arguments = _request()
-        reply, value = _guarded(lambda: function(*arguments))  # noqa: B023
-        del arguments
-        _send(nonce, reply or ("ok", value), most_bytes)
-        del value
+        questions = _request()
+        for place, (nonce, arguments) in enumerate(questions):
+            questions[place] = None
+            reply, value = _guarded(lambda: function(*arguments))  # noqa: B023
+            del arguments
+            _send(nonce, reply or ("ok", value), most_bytes)
+            del value
 
 
 def _load(source: str, entry_point: str) -> Any:
