@@ -325,7 +325,8 @@ def test_without_a_fallback_such_problems_are_dropped_for_all_rows_and_counted(f
 def test_solutions_never_reach_the_student(folders, tmp_path):
     """Neither what it reads when it writes, nor what it reads when it is trained, holds a word of solution or attempt."""
     problems = problems_file(tmp_path, [line(i, worked=f"SECRET {i}") for i in range(10)])
-    done = Done(folders, ["opsd", "trd_self"], tmp_path / "run", problems=problems, rounds=2, n=1)
+    groups = [{"method": "gates", "writer": {"n": 2}}, {"method": "rlsd", "writer": {"n": 2}}]
+    done = Done(folders, ["opsd", "trd_self", "sdft", *groups], tmp_path / "run", problems=problems, rounds=2, n=1)
     tokenizer = models.tokenizer_of((str(folders["student"]), {"local_files_only": True}))
     asked = from_bytes(Problem, done.store.payload(done.train("opsd").inputs["problems"]) / "problems.parquet")
     plain = {p.id: p.prompt for p in asked}

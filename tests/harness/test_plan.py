@@ -86,7 +86,9 @@ def test_a_clip_changes_no_key_before_training(tmp_path) -> None:
     assert written <= keys(after, "generate")
 
 
-@pytest.mark.parametrize("added", ["opsd", "trd", "sft_teacher", "placebo"])
+@pytest.mark.parametrize(
+    "added", ["opsd", "trd", "sft_teacher", "placebo", "brts", "gkd", "stable_opd", "placebo_shuffled", "{method: mopd, writer: {n: 2}}"]
+)
 def test_a_further_row_adds_steps_and_changes_none(tmp_path, added: str) -> None:
     before, after = planned(tmp_path, "methods: [forward_kl]"), planned(tmp_path, f"methods: [forward_kl, {added}]")
     assert {step.address for step in before.steps} < {step.address for step in after.steps}

@@ -18,7 +18,9 @@ from harness.records import Fault
 from harness.spec import load_suite
 from harness.spec.schema import schema
 from methods import METHODS
-from methods.parts.losses import Clip, ForwardKL, ReverseKL, TopK
+from methods.parts.losses import JSD, Bridge, Clip, ForwardKL, Over, ReverseKL, TopK
+from methods.parts.peers import WithPeers
+from methods.parts.teachers import Ema
 from methods.parts.writers import Student
 
 ROOT = Path(__file__).parents[2]
@@ -662,6 +664,58 @@ def test_grid_over_parts_writers_and_settings(folder):
     assert suite.rows[2].train.lora is None and suite.rows[3].train.lora.rank == 8
     assert suite.rows[7].label == "opsd[loss.divergence=JSD(teacher_mix=0.3)]"
     assert suite.rows[6].method.loss.temperature == METHODS["opsd"].loss.temperature
+
+
+def test_parts_of_the_canon_in_a_suites_words(folder, validator):
+    """What follows the run, what a choice goes by, and terms taken away or changed; each comes back from the resolved suite."""
+    text = with_rows(
+        "trd",
+        "forward_kl",
+        "{label: cooling, method: forward_kl, loss: {temperature: {Over: [[0, 2], [1, 1.0]]}}}",
+        "{label: turning, method: reverse_kl, loss: {divergence: {Over: [[0, ForwardKL], [0.5, {JSD: {teacher_mix: 0.3}}]]}}}",
+        "{label: slow, method: veto, loss: {target: {share: {Over: [[0, 1.0], [0.5, 0.2], [1, 0]]}}}}",
+        "{label: fixed, method: veto, loss: {target: {share: 0.5}}}",
+        "{label: random, method: brts, also: {teacher_context: {writer: {prefer: [random], recover: null}}}}",
+        "{method: brts, label: n, grid: {also.teacher_context.writer.n: [2, 4]}}",
+        "{label: reward, method: kdrl, also: {near: null}}",
+        "{label: positive, method: mopd, reads: {failures: 0}, teacher: {rate: 0.01}}",
+        "{label: credit, method: minillm, also: {later: {loss: {route: {credit: {gamma: 0.9}}}}}}",
+    )
+    suite = load(text)
+    rows = {row.label: row.method for row in suite.rows}
+    assert rows["cooling"].loss.temperature == Over(((0, 2.0), (1, 1.0)))
+    assert rows["turning"].loss.at(0.7).divergence == JSD(0.3) and rows["turning"].loss.at(0.2).divergence == ForwardKL()
+    assert rows["slow"].loss.target == Bridge(Over(((0, 1.0), (0.5, 0.2), (1, 0.0)))) and rows["fixed"].loss.target == Bridge(0.5)
+    chosen = rows["random"].also["teacher_context"].writer
+    assert chosen.prefer == ("random",) and chosen.recover is None and chosen.n == 4
+    assert [row.method.also["teacher_context"].writer.n for row in suite.rows if row.label.startswith("n[")] == [2, 4]
+    assert rows["reward"].also == {} and rows["positive"].reads == WithPeers(failures=0) and rows["positive"].teacher == Ema(0.01)
+    assert rows["credit"].also["later"].loss.route.credit.gamma == 0.9
+    validator.validate(parse(text, "x").data)
+    Path("again.yaml").write_text(yaml.safe_dump({**suite.resolved(), "suite": "again"}))
+    assert {row.label: row.method for row in load_suite("again.yaml").rows} == rows
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        ("{temperature: {Over: [[0, 2]]}}", "two or more points"),
+        ("{temperature: {Over: [[0.5, 2], [1, 1]]}}", "the first at 0"),
+        ("{temperature: {Over: [[0, hot], [1, 1]]}}", "expected a number"),
+        ("{temperature: {Over: [[0, 1], [1, 0]]}}", "above 0"),
+        ("{temperature: {Over: {from: 1}}}", "expected the points of the run"),
+        ("{divergence: {Over: [[0, ForwardKL], [1, Nothing]]}}", "no part 'Nothing'"),
+        ("{clip: {Clip: {max: {Over: [[0, 1], [1, -1]]}}}}", "above 0 and finite"),
+    ],
+)
+def test_what_cannot_follow_the_run_is_refused(folder, loss, words):
+    with pytest.raises(Fault, match=words):
+        load(with_rows("trd", "forward_kl", f"{{label: x, method: forward_kl, loss: {loss}}}"))
+
+
+def test_only_a_loss_follows_the_run(folder):
+    with pytest.raises(Fault, match="Over"):
+        load(with_rows("trd", "forward_kl", "{label: x, method: tip, tokens: {share: {Over: [[0, 1.0], [1, 0.5]]}}}"))
 
 
 def test_row_overrides(folder):
