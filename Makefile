@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: quickstart test check slow
+.PHONY: quickstart test check slow whole
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -18,10 +18,13 @@ quickstart: $(VENV)/installed
 	$(VENV)/bin/harness run suites/quickstart.yaml
 
 test: $(VENV)/installed-dev
-	$(VENV)/bin/python -m pytest -q -n 2 -m "not slow and not gpu and not vllm"
+	$(VENV)/bin/python -m pytest -q -n 2 -m "not slow and not whole and not gpu and not vllm"
 
 slow: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest -q -m "slow and not gpu and not vllm"
+
+whole: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest -q -m whole
 
 check: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .

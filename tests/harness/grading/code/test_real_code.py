@@ -1,6 +1,6 @@
 """The grader of programs on real benchmarks: canonical solutions, mutants beside evalplus itself, model programs, hostile programs.
 
-Rows are taken from ../shared/data. The short forms run in `make test`, the whole ones are marked slow.
+Rows are taken from ../shared/data. The short forms run in `make test`, the whole ones are marked `whole`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def wrong(items: list[tuple[str, str, str]], verdicts: list[Verdict], wanted: Ca
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize(
     "chosen",
-    [{"mini": 2, "mbpp": 10}, pytest.param({"humaneval": 1, "mbpp": 1}, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+    [{"mini": 2, "mbpp": 10}, pytest.param({"humaneval": 1, "mbpp": 1}, marks=[pytest.mark.whole, pytest.mark.timeout(3600)])],
     ids=["some", "all"],
 )
 def test_canonical_solutions_pass_base_and_plus_offline(grader: CodeGrader, chosen: dict[str, int]):
@@ -127,7 +127,7 @@ def upstream(row: dict, dataset: str, programs: list[str]) -> list[tuple[bool, b
     ("chosen", "each", "least"),
     [
         ({"mini": 12, "mbpp": 27}, 1, 25),
-        pytest.param({"humaneval": 2, "mbpp": 3}, 2, 200, marks=[pytest.mark.slow, pytest.mark.timeout(7200)]),
+        pytest.param({"humaneval": 2, "mbpp": 3}, 2, 200, marks=[pytest.mark.whole, pytest.mark.timeout(7200)]),
     ],
     ids=["some", "many"],
 )
@@ -157,7 +157,7 @@ def test_mutants_get_the_verdicts_of_evalplus_itself(
     assert len(items) >= least and 0 < sum(correct for _, correct in ours) < len(items) / 2
 
 
-@pytest.mark.parametrize("step", [16, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])], ids=["some", "all"])
+@pytest.mark.parametrize("step", [16, pytest.param(1, marks=[pytest.mark.whole, pytest.mark.timeout(7200)])], ids=["some", "all"])
 def test_model_programs_on_livecodebench(grader: CodeGrader, step: int):
     rows = {row["question_id"]: livecodebench_row(row)["tests"] for row in real("livecodebench_v1_public.jsonl")}
     known = {"passing": [], "failing": []}
@@ -178,7 +178,7 @@ def test_private_tests_that_were_encoded(grader: CodeGrader):
     assert wrong(items, grader.grade_many([item[1:] for item in items]), lambda verdict: verdict.correct) == []
 
 
-@pytest.mark.parametrize("step", [24, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])], ids=["some", "all"])
+@pytest.mark.parametrize("step", [24, pytest.param(1, marks=[pytest.mark.whole, pytest.mark.timeout(3600)])], ids=["some", "all"])
 def test_taco_solutions_pass_their_samples(grader: CodeGrader, step: int):
     rows = [row for row in real("taco_test_samples.jsonl") if not row["special_judge"]][::step] + real("taco_callbased_synthetic.jsonl")
     made = [taco_row(row) for row in rows]
@@ -186,7 +186,7 @@ def test_taco_solutions_pass_their_samples(grader: CodeGrader, step: int):
     assert wrong(items, grader.grade_many([item[1:] for item in items]), lambda verdict: verdict.correct) == []
 
 
-@pytest.mark.parametrize("step", [7, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])], ids=["some", "all"])
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=[pytest.mark.whole, pytest.mark.timeout(3600)])], ids=["some", "all"])
 def test_hostile_programs_as_answers_are_not_correct_and_their_twins_are(grader: CodeGrader, step: int):
     table = module(HERE.parent / "attacks.py")
     calls = [{"input": json.dumps(call[0]), "output": json.dumps(wanted)} for call, wanted in zip(table.CALLS, table.EXPECTED, strict=True)]
