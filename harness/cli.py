@@ -18,6 +18,7 @@ COMMANDS = {
     "report": ("harness.commands.report", "render tables and pages from results"),
     "methods": ("harness.commands.methods", "the catalogue of methods, or one entry"),
     "show": ("harness.commands.show", "one step: its record, its inputs, a sample of its content"),
+    "doctor": ("harness.commands.doctor", "what this machine can do, and what is missing"),
     "schema": ("harness.commands.schema", "the JSON Schema of a suite, for editors"),
 }
 

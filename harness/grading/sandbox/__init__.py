@@ -15,7 +15,7 @@ time, file sizes and output limited; threads, number of files and their total co
 descriptor but its own; an environment of ours; killed whole, its folder emptied before the next candidate, which shares nothing with it.
 
     bubblewrap   its own users, mounts, processes, network, IPC; no capability; it sees the interpreter, its packages and the system's
-                 libraries, read-only; its folder is a tmpfs. Landlock on top, where the kernel has it
+                 libraries, read-only, and no /proc; its folder is a tmpfs. Landlock on top, where the kernel has it
     landlock     the host's own file system, of which it may open the same places and its folder, and nothing else. It can still learn
                  whether a path exists (stat) and sees the host's process numbers
     namespaces   as bubblewrap, made with unshare(2)

@@ -74,14 +74,14 @@ class Sandbox:
 
     def _twice(self, action: Callable[[Zygote], list[Outcome]]) -> list[Outcome]:
         """A fault of the machinery is tried again once, with a new zygote; then it is reported as what it is."""
-        fault: Infra | None = None
+        fault: Exception | None = None
         for _ in range(2):
             try:
                 if self._zygote is None or not self._zygote.usable():
                     self.close()
                     self._zygote = Zygote(self.rung)
                 return action(self._zygote)
-            except Infra as found:
+            except (Infra, OSError) as found:
                 fault = found
                 self.close()
             except BaseException:  # interrupted: the zygote may still owe an answer that nobody remembers

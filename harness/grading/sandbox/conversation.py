@@ -16,7 +16,7 @@ from harness.grading.sandbox.nouns import Infra, Limits
 from harness.grading.sandbox.zygote import START_SECONDS, End, Zygote
 
 GRACE_SECONDS = 0.5  # for a process that has closed its channel: it is dying, or it only closed it
-BURY_SECONDS = 30.0  # for the zygote to reap it and empty its folder
+BURY_SECONDS = 120.0  # for the zygote to reap it and empty its folder
 PIECE = 1 << 16
 TICK_SECONDS = 0.05  # how often a candidate's threads are counted
 CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group

@@ -19,7 +19,7 @@ class Unavailable(Fault):
 class Limits:
     """Of one candidate process. `cpu_seconds` over all its threads; `wall_seconds` from its start to its last answer.
 
-    `memory_mib`: address space. `output_bytes`: what it prints, and each answer. `file_mib`: each file, and all files in its folder together.
+    `memory_mib`: address space. `output_bytes`: what it prints, and each answer. `file_mib`: each file, and all in its folder together.
     `processes`: threads; a candidate never has a second process.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import tempfile
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def fault_of(rung: str) -> str:
     if rung == "none":
         return "resource limits alone isolate nothing"
     if not seccomp.supported():
-        return f"no filter of system calls for this machine ({os.uname().machine}); known are {', '.join(seccomp.ARCHITECTURES)}"
+        here = f"{platform.system()} on {platform.machine()}"
+        return f"no filter of system calls for {here}; known is Linux on {' and '.join(seccomp.ARCHITECTURES)}"
     try:
         zygote = Zygote(rung)
     except Infra as fault:

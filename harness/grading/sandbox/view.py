@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import sysconfig
@@ -34,7 +33,6 @@ class View:
         return [self.python, "-P", "-s", "-S", "-B", str(INSIDE.resolve()), str(control)]
 
 
-@functools.cache
 def view(work: str) -> View:
     """For a candidate whose working folder is `work`."""
     base = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)

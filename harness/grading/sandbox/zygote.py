@@ -41,12 +41,14 @@ class Zygote:
 
     def __init__(self, rung: str) -> None:
         self.rung = rung
-        self.folder = tempfile.mkdtemp(prefix="harness-box-") if rung in ("landlock", "none") else None
+        self.folder: str | None = None
         self.control, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process: subprocess.Popen[bytes] | None = None
         self.clean = True  # its working folder is empty
         try:
             with inner:
+                if rung in ("landlock", "none"):
+                    self.folder = tempfile.mkdtemp(prefix="harness-box-")
                 work = os.path.realpath(self.folder) if self.folder else JAIL_WORK
                 seen = view(work)
                 command = seen.arguments(inner.fileno())
@@ -63,6 +65,9 @@ class Zygote:
         except (Infra, OSError) as fault:
             said = self.close()
             raise Infra(f"{fault}{': ' if said else ''}{said}") from None
+        except BaseException:  # interrupted
+            self.close()
+            raise
 
     def usable(self) -> bool:
         return self.clean and self.process is not None and self.process.poll() is None

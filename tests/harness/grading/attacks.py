@@ -298,6 +298,15 @@ def double(x):
         os.mkdir("d", 0o300); os.chdir("d")
     return 2 * x
 """),
+    _call("files below paths too long to follow", "error crash", """
+import os
+def double(x):
+    for _ in range(20):
+        os.mkdir("d" * 250); os.chdir("d" * 250)
+    for each in range(1 << 20):
+        with open(str(each), "wb") as file: file.write(bytes(1 << 20))
+    return 2 * x
+"""),
     # --- network and processes --------------------------------------------------------------------------------------------------------
     _call("opens a socket", "error", "import socket\ndef double(x):\n    socket.socket()\n    return 2 * x\n", """
 import asyncio
@@ -345,6 +354,16 @@ def double(x):
 """),
     _call("kills everything it may", "error", "import os\ndef double(x):\n    os.kill(-1, 9)\n    return 2 * x\n"),
     _call("kills its process group", "error", "import os\ndef double(x):\n    os.killpg(0, 9)\n    return 2 * x\n"),
+    _call("has a clock kill it, as if somebody outside had", "error", """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def double(x):
+    event = (ctypes.c_int * 16)(0, 0, 9, 0)  # struct sigevent: SIGKILL, as a signal
+    clock = ctypes.c_void_p()
+    if libc.syscall(222, 1, event, ctypes.byref(clock)) != 0: raise OSError("no such clock")
+    libc.syscall(223, clock.value or 0, 0, (ctypes.c_long * 4)(0, 0, 0, 1000), None)
+    while True: pass
+"""),
     _call("has a descriptor send a signal to its parent", "error", """
 import fcntl, os
 def double(x):

@@ -259,13 +259,25 @@ def test_a_kill_from_outside_is_tried_again_once_and_is_never_the_candidates_fau
 
 def test_a_zygote_that_is_gone_is_replaced(box: Sandbox) -> None:
     source = "def f(x): return x\n"
-    before = set(descendants(os.getpid())) - set()
     assert box.call(source, "f", [[1]], SMALL)[0].value == 1
-    for pid in set(descendants(os.getpid())) - before or descendants(os.getpid()):
+    for pid in descendants(os.getpid()):
         with contextlib.suppress(OSError):
             if b"inside" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
     assert box.call(source, "f", [[2]], SMALL)[0].value == 2
+
+
+def test_a_folder_that_cannot_be_made_is_nobodys_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As on a full disk: there is no place to run in."""
+    if "landlock" not in rungs():
+        pytest.skip("the rung landlock does not hold on this machine")
+    with Sandbox("landlock") as box:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+        outcomes = box.call("def f(): return 1\n", "f", [[], []], SMALL)
+        assert [each.outcome for each in outcomes] == ["infra_error", "skipped"] and "No such file" in outcomes[0].detail
+        assert box.stdio("print(1)\n", ["", ""], SMALL)[0].outcome == "infra_error"
+        monkeypatch.undo()
+        assert box.call("def f(): return 1\n", "f", [[]], SMALL)[0].value == 1
 
 
 def test_boxes_in_threads_do_not_meet(box: Sandbox) -> None:

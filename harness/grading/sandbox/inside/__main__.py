@@ -170,10 +170,12 @@ class Zygote:
                 os.killpg(pid, signal.SIGKILL)
 
     def excess(self, limits: dict[str, int]) -> str | None:
-        with contextlib.suppress(OSError):
+        try:
             entries, size = usage_of(os.fsencode(self.work))
-            if entries > MOST_ENTRIES or size > limits["file_mib"] << 20:
-                return f"more than {limits['file_mib']} MiB or {MOST_ENTRIES} files in its folder"
+        except OSError as fault:  # such as a path grown too long to follow
+            return f"a folder that cannot be counted: {fault.strerror}"
+        if entries > MOST_ENTRIES or size > limits["file_mib"] << 20:
+            return f"more than {limits['file_mib']} MiB or {MOST_ENTRIES} files in its folder"
         return None
 
 
