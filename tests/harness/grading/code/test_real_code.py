@@ -35,6 +35,8 @@ ASIDE = ("Mbpp/255",)
 
 # Held to pass by a comparison with a tolerance; LiveCodeBench's own, by exact decimals, says no. abc342_e prints 999999999000000000 for 10**18.
 NOT_EXACT = ("abc314_e", "abc319_c", "abc324_f", "abc342_e")
+# Held to fail where names imported from math hid the builtin pow, whose third argument they need. LiveCodeBench gives the builtins back.
+NOT_FAILING = ("3200", "3234", "abc314_f", "abc326_e", "abc334_e")
 # A case apart by blank lines, one by where its lines break, and a program that looks for its own file.
 NOT_BY_LINES = ("taco-test-177", "taco-test-464", "taco-test-976")
 
@@ -177,7 +179,10 @@ def test_model_programs_on_livecodebench(grader: CodeGrader, step: int):
     assert {name: verdict.detail for name, verdict in apart.items() if name not in (*NOT_EXACT, *late)} == {}
     assert len(late) <= len(passing) / 50
     assert all(apart[name].verdict == "wrong" for name in NOT_EXACT if name in dict.fromkeys(item[0] for item in passing))
-    assert wrong(failing, grader.grade_many([item[1:] for item in failing]), lambda verdict: not verdict.correct) == []
+    right = [
+        name for (name, _, _), verdict in zip(failing, grader.grade_many([item[1:] for item in failing]), strict=True) if verdict.correct
+    ]
+    assert right == [name for name, _, _ in failing if name in NOT_FAILING]
 
 
 def test_private_tests_that_were_encoded(grader: CodeGrader):
