@@ -16,8 +16,8 @@ from harness.records import Fault
 
 OPAQUE = object()
 REMEDY = (
-    "HumanEval+ and MBPP+ are graded by EvalPlus' own rules, and evalplus is not installed. Either `pip install 'opd-harness[code]'`, or, "
-    "without the clients that it would bring along: `pip install --no-deps evalplus==0.3.1 wget tempdir appdirs && pip install psutil`"
+    "HumanEval+ and MBPP+ are graded by EvalPlus' own rules, and evalplus is not installed. `pip install --no-deps evalplus==0.3.1 wget==3.2 "
+    "tempdir==0.7.1 appdirs==1.4.4` is enough; `pip install 'opd-harness[code]'` brings all that it names, clients of web services included"
 )
 
 

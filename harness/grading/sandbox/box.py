@@ -47,9 +47,9 @@ class Sandbox:
         """Load `source` once in a fresh process and call `entry_point` on each list of arguments, in order; one outcome a call.
 
         `entry_point`: a function's name, or `Class.method` of an instance made without arguments. The source runs as a module that is not
-        `__main__`. Arguments are plain data, or encoded already (inside/codec.py); answers come back as the same builtin types, numpy's as `Numpy`. A call sees
-        what earlier ones changed. If loading fails, the first outcome tells; the rest are skipped, as they are after a process has ended.
-        `known`: an answer a call, encoded (inside/codec.py), that need not be decoded to be recognised. It stays on this side.
+        `__main__`. Arguments are plain data, or encoded already (inside/codec.py); answers come back as the same builtin types, numpy's as
+        `Numpy`. A call sees what earlier ones changed. If loading fails, the first outcome tells; the rest are skipped, as they are after a
+        process has ended. `known`: an encoded answer a call, which need not be decoded to be recognised. It stays on this side.
         """
         seconds = _seconds(per_call_seconds, len(calls))
         if not calls:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,6 +181,14 @@ def test_faults_of_the_machinery_are_no_wrong_answers(monkeypatch: pytest.Monkey
         assert verdict.verdict == "infra_error" and "no-room-here" in verdict.detail
         monkeypatch.undo()
         assert one(grader, ECHO, fenced("print(input())")).verdict == "correct"
+
+
+def test_without_evalplus_its_tasks_say_how_to_get_it(grader: CodeGrader, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "evalplus.eval._special_oracle", None)
+    tests = evalplus_row({**ROW, "task_id": "HumanEval/901"}, "humaneval")["tests"]
+    with pytest.raises(Fault, match=r"pip install --no-deps evalplus==0\.3\.1 "):
+        grader.grade_many([(tests, fenced("f = sum"))])
+    assert one(grader, ECHO, fenced("print(input())")).verdict == "correct"  # the others need none of it
 
 
 def test_without_a_sandbox_nothing_runs(monkeypatch: pytest.MonkeyPatch):

@@ -33,6 +33,13 @@ NOT_UPSTREAM = ("HumanEval/32",)
 # Two outputs of its canonical solution have more than 64 MiB: those inputs are set aside.
 ASIDE = ("Mbpp/255",)
 
+# Held to pass by a comparison with a tolerance; LiveCodeBench's own, by exact decimals, says no. abc342_e prints 999999999000000000 for 10**18.
+NOT_EXACT = ("abc314_e", "abc319_c", "abc324_f", "abc342_e")
+# Held to fail where names imported from math hid the builtin pow, whose third argument they need. LiveCodeBench gives the builtins back.
+NOT_FAILING = ("3200", "3234", "abc314_f", "abc326_e", "abc334_e")
+# A case apart by blank lines, one by where its lines break, and a program that looks for its own file.
+NOT_BY_LINES = ("taco-test-177", "taco-test-464", "taco-test-976")
+
 
 def real(name: str) -> list[dict]:
     if not (DATA / name).exists():
@@ -166,8 +173,16 @@ def test_model_programs_on_livecodebench(grader: CodeGrader, step: int):
             if row[f"{kind}_solution"]:
                 items.append((row["question_id"], rows[row["question_id"]], fenced(row[f"{kind}_solution"])))
     passing, failing = known["passing"][::step], known["failing"][::step]
-    assert wrong(passing, grader.grade_many([item[1:] for item in passing]), lambda verdict: verdict.correct) == []
-    assert wrong(failing, grader.grade_many([item[1:] for item in failing]), lambda verdict: not verdict.correct) == []
+    verdicts = grader.grade_many([item[1:] for item in passing])
+    apart = {name: verdict for (name, _, _), verdict in zip(passing, verdicts, strict=True) if not verdict.correct}
+    late = [name for name, verdict in apart.items() if verdict.verdict == "timeout"]  # some need six seconds themselves
+    assert {name: verdict.detail for name, verdict in apart.items() if name not in (*NOT_EXACT, *late)} == {}
+    assert len(late) <= len(passing) / 50
+    assert all(apart[name].verdict == "wrong" for name in NOT_EXACT if name in dict.fromkeys(item[0] for item in passing))
+    right = [
+        name for (name, _, _), verdict in zip(failing, grader.grade_many([item[1:] for item in failing]), strict=True) if verdict.correct
+    ]
+    assert right == [name for name, _, _ in failing if name in NOT_FAILING]
 
 
 def test_private_tests_that_were_encoded(grader: CodeGrader):
@@ -181,7 +196,7 @@ def test_private_tests_that_were_encoded(grader: CodeGrader):
 @pytest.mark.parametrize("step", [24, pytest.param(1, marks=[pytest.mark.whole, pytest.mark.timeout(3600)])], ids=["some", "all"])
 def test_taco_solutions_pass_their_samples(grader: CodeGrader, step: int):
     rows = [row for row in real("taco_test_samples.jsonl") if not row["special_judge"]][::step] + real("taco_callbased_synthetic.jsonl")
-    made = [taco_row(row) for row in rows]
+    made = [taco_row(row) for row in rows if row["task_id"] not in NOT_BY_LINES]
     items = [(each["id"], each["tests"], fenced(each["solution"])) for each in made]
     assert wrong(items, grader.grade_many([item[1:] for item in items]), lambda verdict: verdict.correct) == []
 
