@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar
 
 from methods.parts import schedule
@@ -51,7 +51,7 @@ class Credit:
         return found[::-1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Policy:
     """The gradient as a policy's: −ratio · advantage, where the advantage, detached, is log p_teacher − log p_student at the sampled token.
 
@@ -77,6 +77,11 @@ class Policy:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"Policy({name}={value}): give a finite number above 0, or None for no limit.")
+
+    def __repr__(self) -> str:
+        """Whatever differs from its default: what a leaderboard shows."""
+        said = [f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if getattr(self, each.name) != each.default]
+        return f"Policy({', '.join(said)})"
 
     def bounded(self, advantage: Tensor) -> Tensor:
         return advantage if self.bound is None else advantage.clamp(-self.bound, self.bound)

@@ -49,7 +49,8 @@ def run(loss, given: dict, **options):
         given[name].grad = None
     if isinstance(loss, NLL):
         given = given | {"teacher_hidden_TE": None, "teacher_head_VE": None}
-    result = chunked_loss(loss, **given, **options)
+    inputs = {name: tensor for name, tensor in given.items() if name != "sampler_logprobs_T"}
+    result = chunked_loss(loss, **inputs, columns={"sampler_logprobs_T": given["sampler_logprobs_T"]}, **options)
     result[0].backward()
     return result
 

@@ -335,7 +335,8 @@ def test_solutions_never_reach_the_student(folders, tmp_path):
             student = prompts.decode(tokenizer, t.student_prompt_ids)
             assert "SECRET" not in student
             assert plain[t.problem_id] in student
-            assert "SECRET" in prompts.decode(tokenizer, t.teacher_prompt_ids)
+            if label != "gates":  # nobody scores there: its tutor only writes
+                assert "SECRET" in prompts.decode(tokenizer, t.teacher_prompt_ids)
         for path in (done.store.payload(done.train(label).address) / "rounds").glob("*-student-*"):
             assert not any("SECRET" in prompts.decode(tokenizer, r.prompt_ids) for r in from_bytes(Rollout, path))
 

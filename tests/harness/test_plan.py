@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import subprocess
 import sys
@@ -249,7 +248,7 @@ sys.exit(code)
 """
 
 
-def test_six_methods_two_pairs_eight_exams_within_a_second_and_without_torch(tmp_path) -> None:
+def test_six_methods_two_pairs_eight_exams_without_torch(tmp_path) -> None:
     """An exam here is a local file; the plan counts its problems without loading the data set."""
     sources = []
     for number in range(8):
@@ -258,13 +257,9 @@ def test_six_methods_two_pairs_eight_exams_within_a_second_and_without_torch(tmp
         sources.append(f"{{file: exam{number}.jsonl, fields: {{prompt: problem, answer: answer}}, domain: math}}")
     suite = tmp_path / "big.yaml"
     suite.write_text(BIG.replace("EXAMS", ", ".join(sources)))
-    before = os.times()
     ran = subprocess.run([sys.executable, "-c", TIMED, suite, tmp_path / "store"], capture_output=True, text=True, cwd=ROOT, check=False)
-    after = os.times()
     assert ran.returncode == 0, ran.stderr
     said = json.loads(ran.stdout)
     assert len(said["rows"]) == 2 * (6 + 3) and said["tokens"]["exam"]["shared"] == 18 * 8 * 30 * 16 * 64
     assert said["shared"] == len(said["steps"]) < said["alone"]
     assert not {"torch", "transformers", "datasets", "pyarrow"} & set(json.loads(ran.stderr.splitlines()[-1]))
-    spent = after.children_user + after.children_system - before.children_user - before.children_system
-    assert spent < 1.5, f"{spent:.2f} CPU-seconds"  # under 1 where nothing else runs

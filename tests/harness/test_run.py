@@ -275,7 +275,9 @@ def test_a_part_that_bears_the_name_of_ours_is_refused(package, tmp_path, comman
         "plan", small(tmp_path, "[forward_kl, total_variation]"), "--store", tmp_path / "store", env={"PYTHONPATH": str(package)}
     )
     assert refused.returncode == 2
-    assert "own_methods.ForwardKL bears the name of methods.parts.losses.ForwardKL" in refused.stderr and "another name" in refused.stderr
+    assert (
+        "own_methods.ForwardKL bears the name of methods.parts.divergences.ForwardKL" in refused.stderr and "another name" in refused.stderr
+    )
 
 
 def test_the_pass_at_k_that_a_suite_asks_for_is_what_it_gets(pretrained_store, tmp_path) -> None:
