@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_it_tells_of_everything_and_writes_nothing(tmp_path: Path, command) -> None:
@@ -41,7 +46,10 @@ def test_what_a_run_cannot_do_without_ends_it_with_one(tmp_path: Path, command) 
     )
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    ran = command("doctor", "--store", blocked / "store", env={"PYTHONPATH": str(tmp_path), "HARNESS_SANDBOX": "none"})
+    # From there: a checkout that is installed in place has a record of its own beside it, which would be found first.
+    words = [sys.executable, "-m", "harness", "doctor", "--store", str(blocked / "store")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]), "HARNESS_SANDBOX": "none"}
+    ran = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 1 and "A run is not possible yet" in ran.stdout
     marked = [line.split()[1] for line in ran.stdout.splitlines() if line.startswith("! ")]
     assert marked == ["store", "no-such-package-here", "numpy"]
