@@ -106,6 +106,9 @@ def main() -> None:
                 print(f"{kind:<12}{name:<10}{cells}{sum(each['right']):>8}", flush=True)
             theirs, ours = found["evalplus"], found["ours"]
             apart = sum(a != b for a, b in zip(theirs["right"], ours["right"], strict=True))
+            if "alone" in found:
+                above = [each["cpu"] - found["alone"]["cpu"] for each in (theirs, ours)]
+                print(f"{kind:<12}above the floor: CPU {above[0] / above[1]:.2f}")
             print(
                 f"{kind:<12}ratio: clock {theirs['seconds'] / ours['seconds']:.2f}, CPU {theirs['cpu'] / ours['cpu']:.2f}; {apart} verdicts differ"
             )
