@@ -147,6 +147,7 @@ def test_recipes_refuse(change, message):
         recipes.read({"steps": 10, "learning_rate": 0.01, **change})
 
 
+@pytest.mark.slow
 def test_pretraining_repeats_and_resumes(tmp_path):
     def quiet(kind, values):
         pass
@@ -180,6 +181,7 @@ def test_pretraining_repeats_and_resumes(tmp_path):
         pretrain(replace(branch, hidden=24), tmp_path / "a", tmp_path / "e", tmp_path / "work_e", quiet)
 
 
+@pytest.mark.slow
 def test_a_missed_gate_asks_for_more_cycles_then_says_so(tmp_path):
     strict = replace(SMALL, steps=3, gate=1.0, cycle_steps=2, max_cycles=3)
     gates = []
