@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from harness.answers import decode
 from harness.records import Problem
 from harness.seeds import derive, permutation, uniforms
 from harness.step import Step
 from methods.method import Term
+from methods.parts.contexts import Plain
 from methods.parts.rewards import Reward
 from methods.parts.teachers import Extrapolated
-from methods.parts.writers import Copy, Pick, Write, judged, responses
+from methods.parts.writers import Copy, Pick, Probe, Write, authors, judged, responses
 
 UNSOLVED = 0.5  # share of the problems, guessed for the plan
 
@@ -66,7 +67,7 @@ def generate_step(
     **notes: Any,
 ) -> Step:
     """A model writes samples [a, b) on some problems. `who` is student or teacher; `inputs` holds problems, weights, trained?, attempts?,
-    verdicts?; `where` leaves problems out; `checkpoint` names which of the weights that `trained` left; no prompt may have more tokens than
+    verdicts?, or places? and begun?: then it goes on with what was begun. `where` leaves problems out; `checkpoint` names which of the weights that `trained` left; no prompt may have more tokens than
     `prompt_limit`."""
     params = {
         "model": pair[who],
@@ -164,6 +165,8 @@ class Round:
                 self._generate(name, term, act, found)
             elif isinstance(act, Copy):
                 self._copy(name, act, found)
+            elif isinstance(act, Probe):
+                self._probe(name, term, act, found)
             else:
                 self._pick(act, found)
             if act.product in judged(term.acts):
@@ -228,6 +231,63 @@ class Round:
         title = f"choice · {' before '.join(act.prefer)} · {self.title}"
         found.add(act.product, 0, Step("pick", params, inputs, title=title, weight=1.0, local=local))
 
+    def _probe(self, name: str, term: Term, act: Probe, found: Writing) -> None:
+        scorer = self.role(name, "teacher")
+        for start, begun in list(found.products[act.of].items()):
+            located = self._locate(name, term, act, begun)
+            found.steps.append(located)
+            for by in ("student", "teacher"):
+                step = self._go_on(name, term, act, by, begun, located)
+                found.add(act.future(by), start, step)
+            weights, local = self.weights(scorer)
+            inputs = {"rollouts": begun.address, "places": located.address, **weights}
+            inputs |= {f"written/{by}": found.products[act.future(by)][start].address for by in ("student", "teacher")}
+            params = {"divergent": act.divergent, "otherwise": act.otherwise, "model": self.params["pair"][scorer]}
+            title = f"forks · by optimal transport · {self.title} · samples {ranged(begun)}"
+            found.add(act.product, start, Step("weigh", params, inputs, title=title, weight=1.0, local=local))
+
+    def _locate(self, name: str, term: Term, act: Probe, begun: Step) -> Step:
+        """Where the student as it stands and its teacher are furthest apart on what the student wrote."""
+        pair, scorer = self.params["pair"], self.role(name, "teacher")
+        (student, here), (teacher, there) = self.weights("student", "student"), self.weights(scorer, "teacher")
+        params = {
+            "share": act.share,
+            "most": act.most,
+            "reads": term.reads,
+            "text": term.reads.text,
+            "mode": pair["modes"][scorer],
+            "models": {"student": pair["student"], "teacher": pair[scorer]},
+        }
+        inputs = {"problems": self.inputs["problems"], "rollouts": begun.address, **student, **teacher}
+        inputs |= {"trained": self.trained} if self.trained else {}
+        title = f"suspects · {self.title} · samples {ranged(begun)} · {self.named('student')}"
+        return Step("locate", params, inputs, title=title, weight=1.0, local={**here, **there})
+
+    def _go_on(self, name: str, term: Term, act: Probe, by: Literal["student", "teacher"], begun: Step, located: Step) -> Step:
+        """Somebody goes on from the places."""
+        source, sampling = self.role(name, by), self.params["sampling"][name][act.future(by)]
+        inputs, local = self.weights(source)
+        inputs |= {"problems": self.inputs["problems"], "places": located.address, "begun": begun.address}
+        if by == "student" and self.trained:
+            inputs["trained"] = self.trained
+        length = begun.params["sampling"]["max_tokens"] / 2  # a guess, as everywhere in the plan
+        tokens = int(begun.tokens["rollout"] / length * act.suspects(length) * act.window)
+        return generate_step(
+            who=source,
+            pair=self.params["pair"],
+            reads=term.reads if by == "teacher" else Plain(),
+            sampling=sampling,
+            samples=tuple(begun.params["samples"]),
+            seeds={"seed": self.params["seed"], "purpose": f"train/{by}", "round": self.number},
+            problems=self.choice,
+            inputs=inputs,
+            engine=self.params["engine"],
+            title=f"continuations · {by} · {self.title} · samples {ranged(begun)} · {self.named(source)}",
+            weight=tokens / 6000,
+            tokens={"rollout" if by == "student" else "teacher": tokens},
+            local=local,
+        )
+
     def _grade(self, product: str, found: Writing) -> None:
         """Verdicts on a product: the only grades that training depends on are made here."""
         for start, step in list(found.products[product].items()):
@@ -249,16 +309,19 @@ class Round:
 
     def construct(self, name: str, term: Term, found: Writing, grades: dict[str, str], paid: list[str]) -> Step:
         """What the term trains on, under both readings. `paid`: writing that an earlier term is charged for."""
-        last, by = responses(term.acts), authors(term)
+        last, by = responses(term.acts), authors(term.acts)
         scorer, pair = self.role(name, "teacher"), self.params["pair"]
         inputs = {"problems": self.inputs["problems"]}
         inputs |= {who: self.inputs[source] for who, source in (("student", "student"), ("teacher", scorer)) if source in self.inputs}
         for product in found.products:
             if product in last:
                 inputs |= found.roles(product, "rollouts" if len(last) == 1 else f"rollouts/{product}")
+            elif any(step.stage == "weigh" for step in found.products[product].values()):
+                inputs |= found.roles(product, "probes")
             else:
                 inputs |= found.roles(product, "attempts" if product == "student" else f"written/{product}")
         inputs |= grades
+        others = {product: by[product] for product in found.products if product not in (*last, "student") and by[product] == "student"}
         params = {
             "term": name,
             "tokens": term.tokens,
@@ -270,6 +333,7 @@ class Round:
             "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][scorer]},
             "models": {"student": pair["student"], "teacher": pair[scorer] or pair["student"]},
             "limits": self.params["limits"],
+            **({"by": others} if others else {}),
             **({"paid": paid} if paid else {}),
             **({"advantages": True} if isinstance(term.loss, Reward) else {}),
             **({"readers": 2} if isinstance(term.teacher, Extrapolated) else {}),
@@ -306,7 +370,7 @@ def where(act: Write | Copy) -> dict[str, Any]:
     return {"where": "unsolved" if act.where == "unsolved" else {"coin": act.where, "share": act.share}}
 
 
-def authors(term: Term) -> dict[str, str]:
-    """Product → who wrote it: student, teacher or, of reference solutions, nobody."""
-    found = {act.product: act.by if isinstance(act, Write) else "nobody" for act in term.acts}
-    return found | {act.product: found[act.of[0]] for act in term.acts if isinstance(act, Pick)}
+def ranged(step: Step) -> str:
+    """The samples of a step, as a title says them."""
+    start, stop = step.params["samples"]
+    return f"{start}-{stop}"

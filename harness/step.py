@@ -18,6 +18,8 @@ STAGES = {
     "generate": 1,
     "copy": 1,
     "pick": 1,
+    "locate": 1,
+    "weigh": 1,
     "grade": 3,
     "construct": 3,
     "train": 3,

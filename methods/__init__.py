@@ -39,6 +39,8 @@ from methods.stable_opd import STABLE_OPD
 from methods.ta_opd import TA_OPD
 from methods.tip import TIP
 from methods.tml_opd import TML_OPD
+from methods.topd_like import TOPD_LIKE
+from methods.topd_like_surrogate import TOPD_LIKE_SURROGATE
 from methods.trd import TRD
 from methods.trd_self import TRD_SELF
 from methods.veto import VETO
@@ -76,6 +78,8 @@ CATALOGUE: dict[str, Method] = {
     "kdrl": KDRL,
     "distillm_skew_rkl": DISTILLM_SKEW_RKL,
     "brts": BRTS,
+    "topd_like": TOPD_LIKE,
+    "topd_like@surrogate": TOPD_LIKE_SURROGATE,
     "gates": GATES,
     "sft_teacher": SFT_TEACHER,
     "sft_reference": SFT_REFERENCE,

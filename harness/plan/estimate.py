@@ -18,7 +18,7 @@ from harness.spec.asked import self_taught
 from harness.spec.model import METERS
 from methods.method import Term
 from methods.parts.teachers import Extrapolated
-from methods.parts.writers import Copy, Pick, Write, responses
+from methods.parts.writers import Copy, Pick, Probe, Write, hands, responses
 
 MEAN_LENGTH = 0.5  # of max_tokens
 PROMPT = 200  # tokens
@@ -102,6 +102,17 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
         teacher = student if self_taught(term) or not pair_teacher else size(ModelRef(**pair_teacher))
         attempt = length.get("student", 0.0) if term.reads.needs_attempt else 0.0
         for act in acts:
+            if isinstance(act, Probe):
+                begun = length[act.of]
+                count = problems * asked[act.of]["n"] * act.suspects(begun)
+                for by in hands(act):
+                    what = (act.future(by), act.suspects(begun), act.window)
+                    if what not in written_before:
+                        written_before.add(what)
+                        writing[f"{by}_written"] += count * act.window
+                        prompt = PROMPT + begun / 2
+                        writing["teacher_read"] += count * prompt if by == "teacher" else 0.0
+                        _add(writing, writing_of(student if by == "student" else teacher, count, act.window, prompt))
             if not isinstance(act, Write):
                 continue
             what = (act.by, act.reads, act.where, act.share, tuple(sorted(asked[act.product].items())))
@@ -117,7 +128,12 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
             count = problems * each
             kept = count * KEPT ** len(term.keep.needs)
             response = length[product]
-            training["trained"] += kept * response
+            last = acts[-1]
+            future = isinstance(last, Probe) and last.trains == "futures"
+            if future:
+                count, kept = (some * last.suspects(response) * last.divergent for some in (count, kept))
+                response = response / 2 + last.window
+            training["trained"] += kept * (last.window if future else response)
             training["updates"] += kept / params["optim"]["batch"] if name == "main" else 0.0
             passed = PROMPT + response
             _add(training, work(student, trained=kept * passed, trained_context=kept * before(0, passed), adapter=bool(params["lora"])))
@@ -139,7 +155,9 @@ def trained_on(term: Term, asked: dict[str, dict[str, Any]]) -> dict[str, float]
     last = term.acts[-1]
     if isinstance(last, Pick):
         return {last.of[0]: asked["student"]["n"]}
-    acts = [act for act in term.acts if not isinstance(act, Pick) and act.product in responses(term.acts)]
+    if isinstance(last, Probe):
+        return {last.of: asked[last.of]["n"]}
+    acts = [act for act in term.acts if isinstance(act, Write | Copy) and act.product in responses(term.acts)]
     return {act.product: share(act) * asked[act.product]["n"] for act in acts}
 
 

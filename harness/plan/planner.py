@@ -255,6 +255,9 @@ class Planner:
             if step.stage != "generate":
                 self.add(step)
                 continue
+            if "places" in step.inputs:  # pieces of responses, which nobody judges
+                self.add_priced(step, length * MEAN_LENGTH / 2)
+                continue
             rewriting = "attempts" in step.inputs
             self.add_priced(step, length * MEAN_LENGTH if rewriting else 0.0)
             verdicts[step.address] = self.add(grade_step(step, problems, grader, "any", f"grade · {step.title}"))

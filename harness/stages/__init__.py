@@ -22,6 +22,8 @@ RUN = {
     "generate": "harness.stages.generate:run",
     "copy": "harness.stages.copy:run",
     "pick": "harness.stages.pick:run",
+    "locate": "harness.stages.locate:run",
+    "weigh": "harness.stages.weigh:run",
     "grade": "harness.stages.grade:run",
     "construct": "harness.stages.construct:run",
     "train": "harness.stages.train:run",
