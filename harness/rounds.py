@@ -19,8 +19,9 @@ from methods.method import Term
 from methods.parts.contexts import Plain
 from methods.parts.rewards import Reward
 from methods.parts.teachers import Extrapolated
-from methods.parts.writers import Copy, Pick, Probe, Write, authors, judged, responses
+from methods.parts.writers import Copy, Pick, Probe, Relay, Write, authors, judged, responses
 
+WRITING = ("generate", "relay")  # the stages in which models write
 UNSOLVED = 0.5  # share of the problems, guessed for the plan
 
 
@@ -120,7 +121,7 @@ class Writing:
     @property
     def written(self) -> Iterator[tuple[str, int, Step]]:
         """(product, first sample, step) of what models wrote."""
-        return ((name, start, step) for name, each in self.products.items() for start, step in each.items() if step.stage == "generate")
+        return ((name, start, step) for name, each in self.products.items() for start, step in each.items() if step.stage in WRITING)
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,8 @@ class Round:
                 self._copy(name, act, found)
             elif isinstance(act, Probe):
                 self._probe(name, term, act, found)
+            elif isinstance(act, Relay):
+                self._relay(name, term, act, found)
             else:
                 self._pick(act, found)
             if act.product in judged(term.acts):
@@ -288,10 +291,34 @@ class Round:
             local=local,
         )
 
+    def _relay(self, name: str, term: Term, act: Relay, found: Writing) -> None:
+        scorer, sampling = self.role(name, "teacher"), self.params["sampling"][name]
+        (student, here), (teacher, there) = self.weights("student"), self.weights(scorer, "teacher_weights")
+        inputs = {"problems": self.inputs["problems"], **student, **teacher, **({"trained": self.trained} if self.trained else {})}
+        for start, stop in sample_ranges(0, sampling[act.product]["n"]):
+            params = {
+                "model": self.params["pair"]["student"],
+                "teacher": self.params["pair"][scorer],
+                "modes": {"student": self.params["pair"]["modes"]["student"], "teacher": self.params["pair"]["modes"][scorer]},
+                "reads": term.reads,
+                "text": term.reads.text,
+                "relay": act,
+                "sampling": {key: value for key, value in sampling[act.product].items() if key != "n"},
+                "turns": {key: value for key, value in sampling[act.turn].items() if key != "n"},
+                "samples": [start, stop],
+                "seeds": {"seed": self.params["seed"], "purpose": "train/student", "round": self.number},
+                "problems": self.choice,
+                "engine": self.params["engine"],
+            }
+            count = int(self.tokens * (stop - start))
+            title = f"relay · {self.title} · samples {start}-{stop} · {self.named('student')} and {self.named(scorer)}"
+            step = Step("relay", params, inputs, title=title, weight=count / 2000, tokens={"rollout": count}, local={**here, **there})
+            found.add(act.product, start, step)
+
     def _grade(self, product: str, found: Writing) -> None:
         """Verdicts on a product: the only grades that training depends on are made here."""
         for start, step in list(found.products[product].items()):
-            if step.stage == "generate" and start not in found.grades.setdefault(product, {}):
+            if step.stage in WRITING and start not in found.grades.setdefault(product, {}):
                 graded = grade_step(step, self.inputs["problems"], self.params["grader"], "any", f"grade · {step.title}")
                 found.steps.append(graded)
                 found.grades[product][start] = graded.address

@@ -20,6 +20,7 @@ STAGES = {
     "pick": 1,
     "locate": 1,
     "weigh": 1,
+    "relay": 1,
     "grade": 3,
     "construct": 3,
     "train": 3,

@@ -20,6 +20,7 @@ from methods.parts.writers import (
     Pick,
     Probe,
     Probed,
+    Relayed,
     Solution,
     Student,
     Teacher,
@@ -31,7 +32,7 @@ from methods.parts.writers import (
 
 QUESTIONS = ("writer", "teacher", "reads", "loss", "tokens", "keep")
 
-Writer = Student | Teacher | Solution | Mixed | BestOf | Probed
+Writer = Student | Teacher | Solution | Mixed | BestOf | Probed | Relayed
 Scorer = Pair | Frozen | Current | Ema | Extrapolated | Nobody
 
 
@@ -153,12 +154,12 @@ def refuse_writer(term: Term) -> None:
     writer, reads, loss, teacher = term.writer, term.reads, term.loss, term.teacher
     who = [by for act in term.acts for by in hands(act) or (type(act).__name__,)]
     trained = {authors(term.acts)[product] for product in responses(term.acts)}
-    if isinstance(writer, Student | Probed) and reads.needs_attempt:
+    if isinstance(writer, Student | Probed | Relayed) and reads.needs_attempt:
         raise ValueError(
             f"reads={reads!r} with writer={type(writer).__name__}() would show the teacher the very tokens that it is asked to judge. "
             "Let the teacher write (writer=Teacher()), or read something else."
         )
-    if loss.on_policy and trained != {"student"}:
+    if loss.on_policy and not trained <= {"student", "relay"}:
         raise ValueError(
             f"loss={loss!r} estimates from tokens that the student sampled, but with writer={writer!r} another writes them. "
             "Let the student write (writer=Student()), or compare on more tokens: support=None or TopK(…)."
@@ -181,7 +182,7 @@ def refuse_writer(term: Term) -> None:
         raise ValueError(
             f"reads={reads!r} shows the student's other attempts, but with writer={writer!r} others write. Say writer=Student()."
         )
-    if isinstance(loss, Loss) and loss.ratio_cap is not None and trained != {"student"}:
+    if isinstance(loss, Loss) and loss.ratio_cap is not None and not trained <= {"student", "relay"}:
         raise ValueError(
             f"loss={loss!r} corrects for the student's own sampling, but with writer={writer!r} others write. Say ratio_cap=None."
         )

@@ -18,7 +18,7 @@ from harness.spec.asked import self_taught
 from harness.spec.model import METERS
 from methods.method import Term
 from methods.parts.teachers import Extrapolated
-from methods.parts.writers import Copy, Pick, Probe, Write, hands, responses
+from methods.parts.writers import Copy, Pick, Probe, Relay, Write, hands, responses
 
 MEAN_LENGTH = 0.5  # of max_tokens
 PROMPT = 200  # tokens
@@ -96,6 +96,7 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
     writing: dict[str, float] = dict.fromkeys(METERS, 0.0)
     training: dict[str, float] = {**dict.fromkeys(METERS, 0.0), "rounds": 1.0, "epochs": problems / max(1.0, all_problems)}
     written_before: set[tuple] = set()
+    relayed_before: set[Relay] = set()
     for name, term in terms.items():
         acts, asked = term.acts, params["sampling"][name]
         length = {product: sampling["max_tokens"] * MEAN_LENGTH for product, sampling in asked.items()}
@@ -113,6 +114,14 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
                         prompt = PROMPT + begun / 2
                         writing["teacher_read"] += count * prompt if by == "teacher" else 0.0
                         _add(writing, writing_of(student if by == "student" else teacher, count, act.window, prompt))
+            if isinstance(act, Relay) and act not in relayed_before:  # the teacher reads along, and its turns are guessed not to matter
+                relayed_before.add(act)
+                count = problems * asked[act.product]["n"]
+                writing["student_written"] += count * length[act.product]
+                writing["teacher_read"] += count * (PROMPT + length[act.product])
+                _add(writing, writing_of(student, count, length[act.product], PROMPT))
+                passed = PROMPT + length[act.product]
+                _add(writing, work(teacher, read=count * passed, read_context=count * before(0, passed)))
             if not isinstance(act, Write):
                 continue
             what = (act.by, act.reads, act.where, act.share, tuple(sorted(asked[act.product].items())))
@@ -157,6 +166,8 @@ def trained_on(term: Term, asked: dict[str, dict[str, Any]]) -> dict[str, float]
         return {last.of[0]: asked["student"]["n"]}
     if isinstance(last, Probe):
         return {last.of: asked[last.of]["n"]}
+    if isinstance(last, Relay):
+        return {last.product: asked[last.product]["n"]}
     acts = [act for act in term.acts if isinstance(act, Write | Copy) and act.product in responses(term.acts)]
     return {act.product: share(act) * asked[act.product]["n"] for act in acts}
 

@@ -13,7 +13,7 @@ from harness.plan.estimate import MEAN_LENGTH, generation, one_round, rounds
 from harness.plan.identity import folder_hash, source_identity
 from harness.plan.nouns import Exam, LmTask, Model
 from harness.records import ModelRef
-from harness.rounds import Round, generate_step, grade_step, sample_ranges
+from harness.rounds import WRITING, Round, generate_step, grade_step, sample_ranges
 from harness.spec import Suite
 from harness.spec.asked import asks_reference, asks_teacher, asks_verdicts, readings, self_taught, term_sampling
 from harness.spec.model import PairSpec
@@ -252,7 +252,7 @@ class Planner:
         graded: dict[str, str] = {}
         verdicts: dict[str, str] = {}  # rollouts → their grades
         for step in steps:
-            if step.stage != "generate":
+            if step.stage not in WRITING:
                 self.add(step)
                 continue
             if "places" in step.inputs:  # pieces of responses, which nobody judges

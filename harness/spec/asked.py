@@ -8,7 +8,7 @@ from harness.spec.model import Train
 from methods.method import Term
 from methods.parts.contexts import Context, Plain, WithSolution
 from methods.parts.teachers import Current, Ema, Extrapolated, Frozen, Nobody
-from methods.parts.writers import Copy, Pick, Probe, Write, candidates, hands, judged, responses
+from methods.parts.writers import Copy, Pick, Probe, Relay, Write, candidates, hands, judged, responses
 
 
 def written_by(term: Term, who: str) -> bool:
@@ -63,6 +63,9 @@ def term_sampling(term: Term, train: Train) -> dict[str, dict[str, Any]]:
     for act in term.acts:
         if isinstance(act, Probe):  # both go on as they write: no setting of the writer's is theirs
             found |= {act.future(by): train.sampling_of(by).model_dump() | {"max_tokens": act.window, "n": 1} for by in hands(act)}
+        if isinstance(act, Relay):
+            found[act.product] = train.sampling_of("student").model_dump() | own
+            found[act.turn] = train.sampling_of("teacher").model_dump() | {"max_tokens": act.most, "n": 1}
         if isinstance(act, Copy):  # as long as what stands in its place would be; there is one solution
             found[act.product] = train.sampling_of("student").model_dump() | own | {"n": 1}
     return found

@@ -24,6 +24,7 @@ RUN = {
     "pick": "harness.stages.pick:run",
     "locate": "harness.stages.locate:run",
     "weigh": "harness.stages.weigh:run",
+    "relay": "harness.stages.relay:run",
     "grade": "harness.stages.grade:run",
     "construct": "harness.stages.construct:run",
     "train": "harness.stages.train:run",

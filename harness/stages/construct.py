@@ -16,6 +16,7 @@ from harness import models, prompts
 from harness.answers import decode
 from harness.grading.classes import answer_class
 from harness.records import ModelRef, Problem, Rollout, Trajectory
+from harness.rounds import WRITING
 from harness.seeds import derive, uniforms
 from harness.stages import Job
 from harness.stages.inputs import Hands, Key, grades_of, hands_of, problems_of_round, rights_of, rollouts_of
@@ -211,11 +212,15 @@ def charged(job: Job, trajectories: list[Trajectory]) -> list[Trajectory]:
     for product, by, start, rollouts in written(job):
         if by == "nobody" or f"{product}/{start}" in paid:
             continue
-        for rollout in rollouts:
+        for rollout, hands in rollouts:
             number = place.get((rollout.problem_id, rollout.sample), place[rollout.problem_id])
-            spent[number][f"{by}_written"] += len(rollout.response_ids)
-            if by == "teacher":
+            theirs = sum(hands) if by == "relay" else len(rollout.response_ids) * (by == "teacher")
+            spent[number]["student_written"] += len(rollout.response_ids) - theirs
+            spent[number]["teacher_written"] += theirs
+            if by != "student":
                 spent[number]["teacher_read"] += len(rollout.prompt_ids)
+            if by == "relay":  # it reads along, to see where to take over
+                spent[number]["teacher_read"] += len(rollout.response_ids)
     return [
         replace(
             t,
@@ -227,14 +232,15 @@ def charged(job: Job, trajectories: list[Trajectory]) -> list[Trajectory]:
     ]
 
 
-def written(job: Job) -> Iterator[tuple[str, str, str, list[Rollout]]]:
+def written(job: Job) -> Iterator[tuple[str, str, str, list[tuple[Rollout, Hands]]]]:
     """(product, who wrote it, first sample, texts) of everything that a model wrote for this term."""
     writer = job.params["writer"]
     for role, address in sorted(job.step.inputs.items()):
         kind, *named, start = role.split("/") if "/" in role else (role, "")
-        if kind not in ("rollouts", "attempts", "written") or not address.startswith("generate/"):
+        if kind not in ("rollouts", "attempts", "written") or address.partition("/")[0] not in WRITING:
             continue
-        rollouts = from_bytes(Rollout, job.input(role) / "rollouts.parquet")
+        texts = from_bytes(Rollout, job.input(role) / "rollouts.parquet")
+        rollouts = list(zip(texts, hands_of(job.input(role), len(texts)), strict=True))
         if kind == "attempts":
             yield "student", "student", start, rollouts
         elif kind == "written":

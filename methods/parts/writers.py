@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
 from methods.parts.contexts import Context, Plain, WithAnswer
+from methods.parts.triggers import Doubt, Trigger
 
 Where = Literal["all", "unsolved", "heads", "tails"]
 
@@ -80,7 +81,26 @@ class Probe:
         return min(float(self.most), max(1.0, self.share * tokens))
 
 
-Act = Write | Copy | Pick | Probe
+@dataclass(frozen=True)
+class Relay:
+    """One response that two write by turns. The student proposes, `block` tokens at a time or all of the rest; at the first token at which the
+    `trigger` fires the teacher goes on instead, until `paragraphs` of its own are ended or it has written `most` tokens, and hands back.
+    After `turns` of the teacher's the response ends; None: there may be any number."""
+
+    trigger: Trigger
+    paragraphs: int | None
+    most: int
+    turns: int | None
+    block: int | None
+    product: str = "relay"
+
+    @property
+    def turn(self) -> str:
+        """Whose sampling the teacher's turns have: a name beside the product's."""
+        return f"{self.product}_teacher"
+
+
+Act = Write | Copy | Pick | Probe | Relay
 
 
 def responses(acts: tuple[Act, ...]) -> tuple[str, ...]:
@@ -105,13 +125,15 @@ def sources(act: Act) -> tuple[str, ...]:
 
 
 def authors(acts: tuple[Act, ...]) -> dict[str, str]:
-    """Product → who wrote it: student, teacher or, of reference solutions, nobody."""
+    """Product → who wrote it: student, teacher, both in a relay or, of reference solutions, nobody."""
     found: dict[str, str] = {}
     for act in acts:
         if isinstance(act, Pick):
             found[act.product] = found[act.of[0]]
         elif isinstance(act, Probe):
             found |= {act.future(by): by for by in ("student", "teacher")} | {act.product: "teacher"}
+        elif isinstance(act, Relay):
+            found[act.product] = "relay"
         else:
             found[act.product] = act.by if isinstance(act, Write) else "nobody"
     return found
@@ -121,7 +143,7 @@ def hands(act: Act) -> tuple[str, ...]:
     """Who writes in an act: student, teacher; nobody copies, and a choice writes nothing."""
     if isinstance(act, Write):
         return (act.by,)
-    return ("student", "teacher") if isinstance(act, Probe) else ()
+    return ("student", "teacher") if isinstance(act, Probe | Relay) else ()
 
 
 def judged(acts: tuple[Act, ...]) -> tuple[str, ...]:
@@ -250,3 +272,26 @@ class Probed(SamplingOverrides):
     def acts(self, reads_attempt: bool) -> tuple[Act, ...]:
         how = (self.share, self.most, self.window, self.divergent, self.otherwise)
         return (Write(by="student"), Probe(self.trains, *how))
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Relayed(SamplingOverrides):
+    """Responses that the student begins and the teacher takes over where the `trigger` fires (Relay-OPD, arXiv:2607.26057, whose settings these
+
+    are; with other settings SKD, arXiv:2410.11325). The fields are those of `Relay`. Tokens are joined as they were sampled.
+    """
+
+    trigger: Trigger = Doubt()
+    paragraphs: int | None = 3
+    most: int = 256
+    turns: int | None = 2
+    block: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("paragraphs", "most", "turns", "block"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"Relayed({name}={value}): give 1 or more{', or null for no limit' if name != 'most' else ''}.")
+
+    def acts(self, reads_attempt: bool) -> tuple[Act, ...]:
+        return (Relay(self.trigger, self.paragraphs, self.most, self.turns, self.block),)
