@@ -263,7 +263,7 @@ class Planner:
             verdicts[step.address] = self.add(grade_step(step, problems, grader, "any", f"grade · {step.title}"))
             if step.address in main:
                 name = "rewrites" if rewriting else "rollouts" if "rollout" in step.tokens else "written"
-                name = name if main[step.address] in ("student", "teacher") else main[step.address]
+                name = name if main[step.address] in ("student", "teacher", "relay") else main[step.address]
                 graded[f"grade/{name}/{step.params['samples'][0]}"] = verdicts[step.address]
         cost = one_round(plain, terms, count, everything)
         number = rounds(cost.meters, self.suite.budgets[budget_name].limits, train.rounds.count)
@@ -282,8 +282,9 @@ class Planner:
         )
         seen = {"problems": problems, "train": self.add(train_step), **({"weights": student.made} if student.made else {})}
         for product, start, step in written:
-            if product in ("student", "teacher"):
-                seen |= {f"{product}_rollouts/{start}": step.address, f"{product}_grades/{start}": verdicts[step.address]}
+            who = "student" if product == "relay" else product
+            if who in ("student", "teacher"):
+                seen |= {f"{who}_rollouts/{start}": step.address, f"{who}_grades/{start}": verdicts[step.address]}
         analysis = Step(
             "analyse",
             {"grader": {name: number for name, number in grader.items() if name != "lots"}, "model": asdict(student.ref)},

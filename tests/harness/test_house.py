@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tokenize
 from pathlib import Path
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "harness").rglob("*.py"))
 
 
+@functools.cache
 def strings_and_names(path: Path) -> set[str]:
     """Every identifier and plain string of a file; comments and docstrings are left out by being longer than a word."""
     with path.open("rb") as file:
