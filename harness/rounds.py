@@ -348,7 +348,7 @@ class Round:
             else:
                 inputs |= found.roles(product, "attempts" if product == "student" else f"written/{product}")
         inputs |= grades
-        others = {product: by[product] for product in found.products if product not in (*last, "student") and by[product] == "student"}
+        continued = {name: by[name] for name, each in found.products.items() if any("places" in step.inputs for step in each.values())}
         params = {
             "term": name,
             "tokens": term.tokens,
@@ -360,7 +360,7 @@ class Round:
             "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][scorer]},
             "models": {"student": pair["student"], "teacher": pair[scorer] or pair["student"]},
             "limits": self.params["limits"],
-            **({"by": others} if others else {}),
+            **({"continued": continued} if continued else {}),
             **({"paid": paid} if paid else {}),
             **({"advantages": True} if isinstance(term.loss, Reward) else {}),
             **({"readers": 2} if isinstance(term.teacher, Extrapolated) else {}),

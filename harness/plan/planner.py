@@ -9,7 +9,7 @@ from typing import Any
 from harness import catalogue
 from harness.costs import TABLE
 from harness.grading import GRADERS
-from harness.plan.estimate import MEAN_LENGTH, generation, one_round, rounds
+from harness.plan.estimate import MEAN_LENGTH, continuing, generation, one_round, rounds, size
 from harness.plan.identity import folder_hash, source_identity
 from harness.plan.nouns import Exam, LmTask, Model
 from harness.records import ModelRef
@@ -256,7 +256,9 @@ class Planner:
                 self.add(step)
                 continue
             if "places" in step.inputs:  # pieces of responses, which nobody judges
-                self.add_priced(step, length * MEAN_LENGTH / 2)
+                window = step.params["sampling"]["max_tokens"]
+                price = continuing(size(ModelRef(**step.params["model"])), sum(step.tokens.values()) / window, window, length * MEAN_LENGTH)
+                self.add(replace(step, flops=price.flops, gpu_hours=price.gpu_hours))
                 continue
             rewriting = "attempts" in step.inputs
             self.add_priced(step, length * MEAN_LENGTH if rewriting else 0.0)

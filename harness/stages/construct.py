@@ -217,7 +217,7 @@ def charged(job: Job, trajectories: list[Trajectory]) -> list[Trajectory]:
             theirs = sum(hands) if by == "relay" else len(rollout.response_ids) * (by == "teacher")
             spent[number]["student_written"] += len(rollout.response_ids) - theirs
             spent[number]["teacher_written"] += theirs
-            if by != "student":
+            if by != "student" and product not in job.params.get("continued", {}):  # whose beginnings are read where they are scored
                 spent[number]["teacher_read"] += len(rollout.prompt_ids)
             if by == "relay":  # it reads along, to see where to take over
                 spent[number]["teacher_read"] += len(rollout.response_ids)
@@ -244,7 +244,7 @@ def written(job: Job) -> Iterator[tuple[str, str, str, list[tuple[Rollout, Hands
         if kind == "attempts":
             yield "student", "student", start, rollouts
         elif kind == "written":
-            yield named[0], job.params.get("by", {}).get(named[0], "teacher"), start, rollouts
+            yield named[0], job.params.get("continued", {}).get(named[0], "teacher"), start, rollouts
         elif named:
             yield named[0], writer[named[0]], start, rollouts
         else:

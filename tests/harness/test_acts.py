@@ -468,6 +468,7 @@ def test_a_probe_weighs_what_was_written_and_gives_the_futures_of_forks(several,
         before = sum(len(t.response_ids) for t in plain.values()) if by == "student" else 0
         assert extra and sum(getattr(t, who) for t in charged) == before + extra
     assert not any(t.student_written or t.teacher_written for t in futures)  # the main term is charged
+    assert [t.teacher_read for t in mine] == [t.teacher_read for t in plain.values()]  # what both go on from was read to be scored
 
 
 def test_a_probe_without_surface_is_no_probe_and_the_ablation_shares_it(several):
