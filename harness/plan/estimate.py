@@ -109,7 +109,10 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
                 shared = replace(act, trains="attempts") if isinstance(act, Probe) else act  # whichever side is trained on, one is made
                 if shared not in interplay_before:
                     interplay_before.add(shared)
-                    (probing if isinstance(act, Probe) else relaying)(act, problems, asked, length, student, teacher, writing)
+                    if isinstance(act, Probe):
+                        probing(act, problems, asked, length, student, teacher, writing)
+                    else:
+                        relaying(act, problems, asked, length, student, teacher, writing)
                 continue
             if not isinstance(act, Write):
                 continue
@@ -127,11 +130,11 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
             kept = count * KEPT ** len(term.keep.needs)
             response = length[product]
             last = acts[-1]
-            future = isinstance(last, Probe) and last.trains == "futures"
+            future = last if isinstance(last, Probe) and last.trains == "futures" else None
             if future:
-                count, kept = (some * last.suspects(response) * last.divergent for some in (count, kept))
-                response = response / 2 + last.window
-            training["trained"] += kept * (last.window if future else response)
+                count, kept = (some * future.suspects(response) * future.divergent for some in (count, kept))
+                response = response / 2 + future.window
+            training["trained"] += kept * (future.window if future else response)
             training["updates"] += kept / params["optim"]["batch"] if name == "main" else 0.0
             passed = PROMPT + response
             _add(training, work(student, trained=kept * passed, trained_context=kept * before(0, passed), adapter=bool(params["lora"])))
