@@ -571,6 +571,7 @@ def test_a_relay_trains_and_later_rounds_relay_the_student_as_it_then_stands(sev
         ({"method": "skd", "reads": "WithAttempt"}, {}, r"Relayed\(\) would show the teacher the very tokens"),
         ({"method": "skd", "writer": {"trigger": {"top": 0}}}, {}, "1 or more"),
         ({"method": "skd", "keep": "Solved"}, {}, "the student makes none"),
+        ({"method": "topd_like", "writer": {"window": 12}}, {}, "near_future: its probe differs from that of term main"),
         ({"method": "topd_like", "teacher": "Ema"}, {}, "scores, but does not write"),
         ({"method": "topd_like", "reads": "WithAttempt"}, {}, r"Probed\(\) would show the teacher the very tokens"),
         ({"method": "topd_like", "loss": "NLL"}, {}, "never looks at|asks no teacher"),
