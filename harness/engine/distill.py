@@ -173,7 +173,7 @@ def of_trajectories(
     micro: Sequence[Trajectory], columns: dict[str, torch.Tensor], sampled_T: torch.Tensor, counts_T: torch.Tensor
 ) -> list[dict[str, Any]]:
     """Sums over the tokens of each trajectory that count. `sampler_gap`: Σ |Δ log p| of the writer here and in its sampler; NaN where one is not known."""
-    authors = [columns.get(f"{t.author}_logprob", torch.full_like(sampled_T, float("nan"))) for t in micro]
+    authors = [columns.get(f"{t.sampler}_logprob", torch.full_like(sampled_T, float("nan"))) for t in micro]
     lengths = [len(t.response_ids) for t in micro]
     own_T = torch.cat([each.split(lengths)[place] for place, each in enumerate(authors)])
     gap_T = (own_T - sampled_T).abs()

@@ -9,11 +9,11 @@ from typing import Any
 from harness import catalogue
 from harness.costs import TABLE
 from harness.grading import GRADERS
-from harness.plan.estimate import MEAN_LENGTH, generation, one_round, rounds
+from harness.plan.estimate import MEAN_LENGTH, continuing, generation, one_round, rounds, size
 from harness.plan.identity import folder_hash, source_identity
 from harness.plan.nouns import Exam, LmTask, Model
 from harness.records import ModelRef
-from harness.rounds import Round, generate_step, grade_step, sample_ranges
+from harness.rounds import WRITING, Round, generate_step, grade_step, sample_ranges
 from harness.spec import Suite
 from harness.spec.asked import asks_reference, asks_teacher, asks_verdicts, readings, self_taught, term_sampling
 from harness.spec.model import PairSpec
@@ -252,15 +252,20 @@ class Planner:
         graded: dict[str, str] = {}
         verdicts: dict[str, str] = {}  # rollouts → their grades
         for step in steps:
-            if step.stage != "generate":
+            if step.stage not in WRITING:
                 self.add(step)
+                continue
+            if "places" in step.inputs:  # pieces of responses, which nobody judges
+                window = step.params["sampling"]["max_tokens"]
+                price = continuing(size(ModelRef(**step.params["model"])), sum(step.tokens.values()) / window, window, length * MEAN_LENGTH)
+                self.add(replace(step, flops=price.flops, gpu_hours=price.gpu_hours))
                 continue
             rewriting = "attempts" in step.inputs
             self.add_priced(step, length * MEAN_LENGTH if rewriting else 0.0)
             verdicts[step.address] = self.add(grade_step(step, problems, grader, "any", f"grade · {step.title}"))
             if step.address in main:
                 name = "rewrites" if rewriting else "rollouts" if "rollout" in step.tokens else "written"
-                name = name if main[step.address] in ("student", "teacher") else main[step.address]
+                name = name if main[step.address] in ("student", "teacher", "relay") else main[step.address]
                 graded[f"grade/{name}/{step.params['samples'][0]}"] = verdicts[step.address]
         cost = one_round(plain, terms, count, everything)
         number = rounds(cost.meters, self.suite.budgets[budget_name].limits, train.rounds.count)
@@ -279,8 +284,9 @@ class Planner:
         )
         seen = {"problems": problems, "train": self.add(train_step), **({"weights": student.made} if student.made else {})}
         for product, start, step in written:
-            if product in ("student", "teacher"):
-                seen |= {f"{product}_rollouts/{start}": step.address, f"{product}_grades/{start}": verdicts[step.address]}
+            who = "student" if product == "relay" else product
+            if who in ("student", "teacher"):
+                seen |= {f"{who}_rollouts/{start}": step.address, f"{who}_grades/{start}": verdicts[step.address]}
         analysis = Step(
             "analyse",
             {"grader": {name: number for name, number in grader.items() if name != "lots"}, "model": asdict(student.ref)},

@@ -24,7 +24,8 @@ from harness.stages.verdicts import Judge
 from harness.tables import from_bytes, grades_from
 
 PARTS = 10  # of a run
-WRITERS = ("student", "teacher")  # the products that are looked at
+WRITERS = ("student", "teacher")
+PRODUCTS = {"student": "student", "teacher": "teacher", "relay": "student"}  # that are looked at, and as whose
 KINDS = ("kl_forward", "kl_reverse")
 
 
@@ -65,7 +66,7 @@ def later_rounds(job: Job) -> dict[str, Texts]:
     trained = job.store.record(job.step.inputs["train"])
     assert trained is not None
     main = list(trained.step["params"]["terms"]).index("main")
-    files = sorted(path for who in WRITERS for path in (job.input("train") / "rounds").glob(f"*-{main}-{who}-*.parquet"))
+    files = sorted(path for name in PRODUCTS for path in (job.input("train") / "rounds").glob(f"*-{main}-{name}-*.parquet"))
     rollouts = [(path, rollout) for path in files for rollout in from_bytes(Rollout, path)]
     problems = {p.id: p for p in from_bytes(Problem, job.input("problems") / "problems.parquet")}
     found: dict[str, Texts] = defaultdict(dict)
@@ -82,8 +83,8 @@ def later_rounds(job: Job) -> dict[str, Texts]:
 
 
 def round_and_writer(path: Path) -> tuple[int, str]:
-    round_, _, who, _ = path.stem.split("-")
-    return int(round_), who
+    round_, _, product, _ = path.stem.split("-")
+    return int(round_), PRODUCTS[product]
 
 
 def text(rollout: Rollout, verdict: str) -> Text:

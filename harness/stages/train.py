@@ -377,6 +377,8 @@ class TrainRun:
         for record in self.journal.records("generate"):
             purpose = record.step["params"]["seeds"]["purpose"]
             written["rollout" if purpose == "train/student" else "teacher"] += record.facts["tokens"]
+        for record in self.journal.records("relay"):
+            written = {who: tokens + record.facts["tokens"][who] for who, tokens in written.items()}
         self.job.used_up += ["state", "snapshot", "checkpoints", "updates", "rounds"]
         gaps = {"sampler_gap": max(self.gaps)} if self.gaps else {}
         corpus = self._corpus()

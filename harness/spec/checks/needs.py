@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.catalogue import ProblemSet
@@ -11,6 +12,7 @@ from harness.spec.checks.data import available, trained_on
 from harness.spec.checks.names import Lines
 from harness.spec.rows import RowSpec
 from methods.method import Term
+from methods.parts.writers import Probed
 
 if TYPE_CHECKING:
     from harness.spec import Suite
@@ -23,6 +25,8 @@ def needs(suite: Suite, document: Document) -> Lines:
             said = f"row {row.label!r}, term {name}"
             for text in (*of_problems(term, found), *of_groups(term, row), *of_round(suite, term, row), *of_models(suite, term)):
                 yield document.fault(row.place, f"{said}: {text}")
+        for text in of_probes(row):
+            yield document.fault(row.place, f"row {row.label!r}, {text}")
 
 
 def of_problems(term: Term, found: ProblemSet | None) -> list[str]:
@@ -81,6 +85,18 @@ def of_round(suite: Suite, term: Term, row: RowSpec) -> list[str]:
     if elsewhere and problems == 1:
         return [f"{term.reads!r} shows another problem of the round, but a round has one. Raise rounds.problems."]
     return []
+
+
+def of_probes(row: RowSpec) -> list[str]:
+    """Faults between terms that probe what the student wrote: what one calls a fork the other must go on from."""
+    probes = {name: replace(term.writer, trains="attempts") for name, term in row.method.terms.items() if isinstance(term.writer, Probed)}
+    first = next(iter(probes), "")
+    return [
+        f"term {name}: its probe differs from that of term {first} ({probe!r}, and {probes[first]!r}), so the two would not speak of the same "
+        f"forks. Change both alike: writer: {{…}}, also: {{{name}: {{writer: {{…}}}}}}."
+        for name, probe in probes.items()
+        if probe != probes[first]
+    ]
 
 
 def of_models(suite: Suite, term: Term) -> list[str]:
