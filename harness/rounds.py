@@ -17,7 +17,7 @@ from harness.seeds import derive, permutation, uniforms
 from harness.step import Step
 from methods.method import Term
 from methods.parts.rewards import Reward
-from methods.parts.teachers import Extrapolated
+from methods.parts.teachers import ByDomain, Extrapolated
 from methods.parts.writers import Copy, Pick, Write, judged, responses
 
 UNSOLVED = 0.5  # share of the problems, guessed for the plan
@@ -151,6 +151,12 @@ class Round:
         """Whose weights speak as `speaker` in a term: a teacher of the student's own line writes as the untrained student."""
         return "student" if speaker == "student" or term in self.params["self_taught"] else "teacher"
 
+    def scorers(self, name: str, term: Term) -> dict[str, str]:
+        """Under which name each teacher of a term reads → whose weights those are: one, or one for each domain."""
+        if isinstance(term.teacher, ByDomain):
+            return {role: role for role in self.params["pair"] if role.startswith("teachers/")}
+        return {"teacher": self.role(name, "teacher")}
+
     def weights(self, source: str, role: str = "weights") -> tuple[dict[str, str], dict[str, str]]:
         """A model's files as an input, and where they lie on this machine."""
         inputs = {role: self.inputs[source]} if source in self.inputs else {}
@@ -250,9 +256,10 @@ class Round:
     def construct(self, name: str, term: Term, found: Writing, grades: dict[str, str], paid: list[str]) -> Step:
         """What the term trains on, under both readings. `paid`: writing that an earlier term is charged for."""
         last, by = responses(term.acts), authors(term)
-        scorer, pair = self.role(name, "teacher"), self.params["pair"]
+        scorers, pair = self.scorers(name, term), self.params["pair"]
+        sources = {"student": "student", **scorers}
         inputs = {"problems": self.inputs["problems"]}
-        inputs |= {who: self.inputs[source] for who, source in (("student", "student"), ("teacher", scorer)) if source in self.inputs}
+        inputs |= {who: self.inputs[source] for who, source in sources.items() if source in self.inputs}
         for product in found.products:
             if product in last:
                 inputs |= found.roles(product, "rollouts" if len(last) == 1 else f"rollouts/{product}")
@@ -267,8 +274,8 @@ class Round:
             "text": term.reads.text,
             "writer": by[last[0]] if len(last) == 1 else {product: by[product] for product in last},
             "scored": name not in self.params["unscored"],
-            "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][scorer]},
-            "models": {"student": pair["student"], "teacher": pair[scorer] or pair["student"]},
+            "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][self.role(name, "teacher")]},
+            "models": {who: pair[source] or pair["student"] for who, source in sources.items()},
             "limits": self.params["limits"],
             **({"paid": paid} if paid else {}),
             **({"advantages": True} if isinstance(term.loss, Reward) else {}),
@@ -276,7 +283,7 @@ class Round:
         }
         if len(last) > 1 or term.reads.needs_peers or term.reads.needs_other:  # what a problem's neighbours are follows from the round
             params["round"] = self.choice
-        local = {"student": self.local.get("student", ""), "teacher": self.local.get(scorer, "")} if self.local else {}
+        local = {who: self.local.get(source, "") for who, source in sources.items()} if self.local else {}
         kept = f", {term.keep!r}" if term.verdicts and term.keep.needs else ""
         writes = " or ".join(last) + " writes" if "picked" not in last else "the teacher's best"
         title = f"trajectories · {writes}, teacher reads {term.reads!r}{kept} · {self.title} · {self.named('student')}"
