@@ -67,6 +67,16 @@ def test_names_that_cannot_be_are_refused(tmp_path, capsys, name, words):
     assert words in err and "Traceback" not in err and not (tmp_path / "never").exists()
 
 
+@pytest.mark.parametrize("name", ["mopd", "multi_teacher"])
+def test_an_entry_is_shown_in_full(capsys, name):
+    """For the screen, for print, and in plain words; every answer, and what stands beside the main term."""
+    entry = METHODS[name]
+    assert main(["methods", name]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{name}   {entry.paper}   version {entry.version}\n\n{entry.about}\n\n{entry.formula}\n\n{entry.latex}\n")
+    assert all(f"  {question:<8} {answer}" in said for question, answer in entry.answers.items())
+
+
 def called(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
