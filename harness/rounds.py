@@ -18,7 +18,7 @@ from harness.step import Step
 from methods.method import Term
 from methods.parts.contexts import Plain
 from methods.parts.rewards import Reward
-from methods.parts.teachers import Extrapolated
+from methods.parts.teachers import ByDomain, Extrapolated
 from methods.parts.writers import Copy, Pick, Probe, Relay, Write, authors, judged, responses
 
 WRITING = ("generate", "relay")  # the stages in which models write
@@ -152,6 +152,12 @@ class Round:
     def role(self, term: str, speaker: str) -> str:
         """Whose weights speak as `speaker` in a term: a teacher of the student's own line writes as the untrained student."""
         return "student" if speaker == "student" or term in self.params["self_taught"] else "teacher"
+
+    def scorers(self, name: str, term: Term) -> dict[str, str]:
+        """Under which name each teacher of a term reads → whose weights those are: one, or one for each domain."""
+        if isinstance(term.teacher, ByDomain):
+            return {role: role for role in self.params["pair"] if role.startswith("teachers/")}
+        return {"teacher": self.role(name, "teacher")}
 
     def weights(self, source: str, role: str = "weights") -> tuple[dict[str, str], dict[str, str]]:
         """A model's files as an input, and where they lie on this machine."""
@@ -337,9 +343,10 @@ class Round:
     def construct(self, name: str, term: Term, found: Writing, grades: dict[str, str], paid: list[str]) -> Step:
         """What the term trains on, under both readings. `paid`: writing that an earlier term is charged for."""
         last, by = responses(term.acts), authors(term.acts)
-        scorer, pair = self.role(name, "teacher"), self.params["pair"]
+        scorers, pair = self.scorers(name, term), self.params["pair"]
+        sources = {"student": "student", **scorers}
         inputs = {"problems": self.inputs["problems"]}
-        inputs |= {who: self.inputs[source] for who, source in (("student", "student"), ("teacher", scorer)) if source in self.inputs}
+        inputs |= {who: self.inputs[source] for who, source in sources.items() if source in self.inputs}
         for product in found.products:
             if product in last:
                 inputs |= found.roles(product, "rollouts" if len(last) == 1 else f"rollouts/{product}")
@@ -357,8 +364,8 @@ class Round:
             "text": term.reads.text,
             "writer": by[last[0]] if len(last) == 1 else {product: by[product] for product in last},
             "scored": name not in self.params["unscored"],
-            "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][scorer]},
-            "models": {"student": pair["student"], "teacher": pair[scorer] or pair["student"]},
+            "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][self.role(name, "teacher")]},
+            "models": {who: pair[source] or pair["student"] for who, source in sources.items()},
             "limits": self.params["limits"],
             **({"continued": continued} if continued else {}),
             **({"paid": paid} if paid else {}),
@@ -367,7 +374,7 @@ class Round:
         }
         if len(last) > 1 or term.reads.needs_peers or term.reads.needs_other:  # what a problem's neighbours are follows from the round
             params["round"] = self.choice
-        local = {"student": self.local.get("student", ""), "teacher": self.local.get(scorer, "")} if self.local else {}
+        local = {who: self.local.get(source, "") for who, source in sources.items()} if self.local else {}
         kept = f", {term.keep!r}" if term.verdicts and term.keep.needs else ""
         writes = " or ".join(last) + " writes" if "picked" not in last else "the teacher's best"
         title = f"trajectories · {writes}, teacher reads {term.reads!r}{kept} · {self.title} · {self.named('student')}"

@@ -54,7 +54,7 @@ class Failure:
     @property
     def input_fault(self) -> bool:
         """Whether what the user gave is to blame: known where problems and models are first looked at, before anything is trained."""
-        return self.reason.kind == "input" and self.step.stage in ("problems", "select")
+        return self.reason.kind == "input" and self.step.stage in ("problems", "join", "select")
 
 
 class Watcher(Protocol):

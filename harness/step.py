@@ -11,6 +11,7 @@ from typing import Any
 # A stage's number is raised when the meaning of its work changes; code itself is not hashed.
 STAGES = {
     "problems": 2,
+    "join": 1,
     "overlap": 1,
     "select": 2,
     "pretrain": 1,

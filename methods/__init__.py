@@ -20,6 +20,7 @@ from methods.kdrl import KDRL
 from methods.method import Method, Term
 from methods.minillm import MINILLM
 from methods.mopd import MOPD
+from methods.multi_teacher import MULTI_TEACHER
 from methods.opcd import OPCD
 from methods.opd_sampled import OPD_SAMPLED
 from methods.opsd import OPSD
@@ -64,6 +65,7 @@ CATALOGUE: dict[str, Method] = {
     "tml_opd": TML_OPD,
     "sdpo": SDPO,
     "mopd": MOPD,
+    "multi_teacher": MULTI_TEACHER,
     "sdft": SDFT,
     "opcd": OPCD,
     "rethinking": RETHINKING,

@@ -2,7 +2,8 @@
 
 Paper: best of 4, weight 10, two responses of the student's to a problem (n of the suite), teacher at temperature 0.7. The released scripts
 switch the second term off and choose a whole batch's context instead; of its weights only the teacher's top k is a KL. There they are
-renormalised over the 16, here not: the two differ by the teacher's mass on them, a factor near 1.
+renormalised over the 16 and the log-ratios are not, here neither is: per position theirs is exactly ours divided by the teacher's mass on
+the 16 (tests/bench/RESULTS.md), a factor near 1 where the teacher is peaked.
 """
 
 from methods.method import Method, Term

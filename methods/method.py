@@ -10,7 +10,7 @@ from methods.parts.contexts import Context, Plain
 from methods.parts.keep import All, HasPeer, Keep
 from methods.parts.losses import NLL, Loss
 from methods.parts.rewards import Reward
-from methods.parts.teachers import Current, Ema, Extrapolated, Frozen, Nobody, Pair
+from methods.parts.teachers import ByDomain, Current, Ema, Extrapolated, Frozen, Nobody, Pair
 from methods.parts.tokens import Every, Tokens
 from methods.parts.writers import (
     Act,
@@ -33,7 +33,7 @@ from methods.parts.writers import (
 QUESTIONS = ("writer", "teacher", "reads", "loss", "tokens", "keep")
 
 Writer = Student | Teacher | Solution | Mixed | BestOf | Probed | Relayed
-Scorer = Pair | Frozen | Current | Ema | Extrapolated | Nobody
+Scorer = Pair | ByDomain | Frozen | Current | Ema | Extrapolated | Nobody
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +164,7 @@ def refuse_writer(term: Term) -> None:
             f"loss={loss!r} estimates from tokens that the student sampled, but with writer={writer!r} another writes them. "
             "Let the student write (writer=Student()), or compare on more tokens: support=None or TopK(…)."
         )
-    if "teacher" in who and isinstance(teacher, Ema | Current | Extrapolated):
+    if "teacher" in who and isinstance(teacher, ByDomain | Ema | Current | Extrapolated):
         raise ValueError(
             f"teacher={teacher!r} scores, but does not write, and writer={writer!r} asks it to. "
             "Let the pair's teacher or the untrained student write: teacher=Pair(), Frozen() or Nobody()."

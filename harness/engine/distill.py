@@ -5,7 +5,7 @@ Its whole contact with a method is `term.loss.at(progress)(scores)`, `term.token
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from harness.engine.batching import micro_batches
 from harness.engine.diagnostics import Observer
 from harness.engine.divergence import Third, chunked_loss
-from harness.engine.readers import Reader
+from harness.engine.readers import PerDomain, Reader
 from harness.records import Trajectory
 from methods.method import Term
 from methods.parts.scores import TokenScores
@@ -26,7 +26,7 @@ class Objective:
     """The terms of a method, who scores for each (None where nobody does), and through whom a teacher is seen, where it is."""
 
     terms: dict[str, Term]
-    teachers: dict[str, Reader | None]
+    teachers: dict[str, Reader | PerDomain | None]
     thirds: dict[str, Reader] | None = None
 
 
@@ -44,10 +44,21 @@ class Pass:
 
     term: Term
     student: Reader
-    teacher: Reader | None
+    teacher: Reader | PerDomain | None
     third: Reader | None
     pad_id: int
     tokens: int
+
+    def micro_batches(self, trajectories: Sequence[Trajectory]) -> Iterator[list[Trajectory]]:
+        """Those that one teacher reads together."""
+        if not isinstance(self.teacher, PerDomain):
+            yield from micro_batches(trajectories, self.tokens)
+            return
+        groups: dict[str, list[Trajectory]] = {}
+        for t in trajectories:
+            groups.setdefault(self.teacher.domain_of[t.problem_id], []).append(t)
+        for group in groups.values():
+            yield from micro_batches(group, self.tokens)
 
     def score(self, micro: Sequence[Trajectory], loss: Any, weights: torch.Tensor, further: dict[str, torch.Tensor], observe: Observer):
         """`chunked_loss` of a micro-batch: weighted sum, values and columns [T], tokens in the order of its responses."""
@@ -55,7 +66,8 @@ class Pass:
         hidden = self.student.hidden([t.student_prompt_ids for t in micro], responses, self.pad_id)
         prompts = [t.teacher_prompt_ids for t in micro]
         with torch.no_grad():
-            theirs = None if self.teacher is None else self.teacher.hidden(prompts, responses, self.pad_id)
+            teacher = self.teacher.of(micro[0].problem_id) if isinstance(self.teacher, PerDomain) else self.teacher
+            theirs = None if teacher is None else teacher.hidden(prompts, responses, self.pad_id)
             third = None
             if self.third is not None:
                 third = Third(self.third.hidden(prompts, responses, self.pad_id), self.third.head, self.term.teacher)  # type: ignore[arg-type]
@@ -66,7 +78,7 @@ class Pass:
             hidden,
             self.student.head,
             theirs,
-            None if self.teacher is None else self.teacher.head,
+            None if teacher is None else teacher.head,
             ids,
             weights.to(device),
             columns={name: column.to(device) for name, column in further.items()},
@@ -100,7 +112,7 @@ def backward(
         total = sum(columns[id(t)]["weights"].sum().item() for t in mine)
         value = 0.0
         own: list[dict[str, Any]] = []
-        for micro in micro_batches([t for t in mine if columns[id(t)]["weights"].any()], tokens):
+        for micro in reads.micro_batches([t for t in mine if columns[id(t)]["weights"].any()]):
             joined = {key: torch.cat([columns[id(t)][key] for t in micro]) for key in columns[id(micro[0])]}
             weights = joined.pop("weights")
             summed, values, seen = reads.score(micro, loss, weights, joined, observe or Observer())
@@ -141,7 +153,7 @@ def weighed(trajectories: Sequence[Trajectory], loss: Any, reads: Pass) -> Colum
     found = given(trajectories)
     scores: dict[int, dict[str, torch.Tensor]] = {}
     observe = Observer(figures=reads.term.tokens.needs)
-    for micro in micro_batches(trajectories, reads.tokens):
+    for micro in reads.micro_batches(trajectories):
         lengths = [len(t.response_ids) for t in micro]
         with torch.no_grad():
             _, _, seen = reads.score(micro, nothing, torch.zeros(sum(lengths)), {}, observe)

@@ -14,7 +14,7 @@ from harness import catalogue
 from harness.costs import Size, before, flops, h100_seconds
 from harness.records import ModelRef
 from harness.rounds import UNSOLVED
-from harness.spec.asked import self_taught
+from harness.spec.asked import asks_by_domain, self_taught
 from harness.spec.model import METERS
 from methods.method import Term
 from methods.parts.teachers import Extrapolated
@@ -102,7 +102,9 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
     for name, term in terms.items():
         acts, asked = term.acts, params["sampling"][name]
         length = {product: sampling["max_tokens"] * MEAN_LENGTH for product, sampling in asked.items()}
-        teacher = student if self_taught(term) or not pair_teacher else size(ModelRef(**pair_teacher))
+        by_domain = [ref for role, ref in params["pair"].items() if role.startswith("teachers/")] if asks_by_domain(term) else []
+        taught_by = by_domain[0] if by_domain else pair_teacher  # of several, as if each were the first
+        teacher = student if self_taught(term) or not taught_by else size(ModelRef(**taught_by))
         attempt = length.get("student", 0.0) if term.reads.needs_attempt else 0.0
         for act in acts:
             if isinstance(act, Probe | Relay):

@@ -7,7 +7,7 @@ from typing import Any
 from harness.spec.model import Train
 from methods.method import Term
 from methods.parts.contexts import Context, Plain, WithSolution
-from methods.parts.teachers import Current, Ema, Extrapolated, Frozen, Nobody
+from methods.parts.teachers import ByDomain, Current, Ema, Extrapolated, Frozen, Nobody
 from methods.parts.writers import Copy, Pick, Probe, Relay, Write, candidates, hands, judged, responses
 
 
@@ -23,7 +23,12 @@ def self_taught(term: Term) -> bool:
 
 def asks_teacher(term: Term) -> bool:
     """Does the pair's teacher score, or write?"""
-    return not self_taught(term) and (written_by(term, "teacher") or not isinstance(term.teacher, Nobody))
+    return not self_taught(term) and (written_by(term, "teacher") or not isinstance(term.teacher, Nobody | ByDomain))
+
+
+def asks_by_domain(term: Term) -> bool:
+    """Does a teacher of the problem's domain score?"""
+    return isinstance(term.teacher, ByDomain)
 
 
 def asks_reference(term: Term) -> bool:

@@ -15,6 +15,7 @@ from harness.store import Store, write_atomically
 
 RUN = {
     "problems": "harness.stages.problems:run",
+    "join": "harness.stages.join:run",
     "overlap": "harness.stages.overlap:run",
     "select": "harness.stages.select:run",
     "pretrain": "harness.stages.pretrain:run",

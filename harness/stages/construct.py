@@ -55,9 +55,11 @@ class Corpus:
         self.problems = {p.id: p for p in from_bytes(Problem, job.input("problems") / "problems.parquet")}
         # Student and teacher share token ids, but not always the template: each reads under its own.
         self.tokenizer = models.tokenizer_of(models.source(ModelRef(**params["models"]["student"]), job.made("student")))
-        self.scorer = self.tokenizer
+        self.scorers = {who: self.tokenizer for who in params["models"] if who != "student"}
         if params["scored"]:
-            self.scorer = models.tokenizer_of(models.source(ModelRef(**params["models"]["teacher"]), job.made("teacher")))
+            self.scorers = {
+                who: models.tokenizer_of(models.source(ModelRef(**params["models"][who]), job.made(who))) for who in self.scorers
+            }
         self.id_of: Callable[[str], int | None] = self.tokenizer.get_vocab().get  # a text that several tokens spell has no id
         self.reads, self.keep, self.tokens = (decode(params[name]) for name in ("reads", "keep", "tokens"))
         self.responses = list(responses_of(job))
@@ -81,7 +83,7 @@ class Corpus:
         if self.params["scored"]:
             material = self.material(problem, key)
             peers = len(material.successes) + len(material.failures)
-            teacher_prompt = prompts.reading(self.scorer, problem, self.reads(material), self.params["modes"]["teacher"])
+            teacher_prompt = prompts.reading(self.scorer(problem), problem, self.reads(material), self.params["modes"]["teacher"])
         limit = self.params["limits"]["teacher_prompt"]
         # What follows from the problem alone was looked at before anybody wrote; what is as long as the problem needs no other limit.
         longer = self.reads != Plain() and not self.reads.needs_other
@@ -117,10 +119,14 @@ class Corpus:
             weights[at] *= weight
         return weights
 
+    def scorer(self, problem: Problem):
+        """The tokenizer of who scores what was written to a problem."""
+        return self.scorers.get("teacher") or self.scorers[f"teachers/{problem.domain}"]
+
     def material(self, problem: Problem, key: Key) -> Material:
         """What the teacher may be told. None of it reaches the student's prompt."""
         attempt = self.attempts.get(key) if self.reads.needs_attempt else None
-        text = None if attempt is None else prompts.decode(self.scorer, attempt.response_ids)
+        text = None if attempt is None else prompts.decode(self.scorer(problem), attempt.response_ids)
         material = Material(problem.prompt, problem.solution, text, problem.answer)
         if self.reads.needs_other:
             other = self.next_problem(problem.id)
@@ -142,7 +148,8 @@ class Corpus:
     def texts(self, problem: str) -> list[Attempt]:
         """A group's attempts as peers are shown them."""
         keys = [(problem, sample) for sample in self.groups[problem]]
-        return [(prompts.decode(self.scorer, self.attempts[key].response_ids), self.verdicts["attempt"].get(key)) for key in keys]
+        scorer = self.scorer(self.problems[problem])
+        return [(prompts.decode(scorer, self.attempts[key].response_ids), self.verdicts["attempt"].get(key)) for key in keys]
 
     def next_problem(self, problem: str) -> str | None:
         """The one that follows in the round, the first after the last; None where there is no other."""

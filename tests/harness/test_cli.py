@@ -31,7 +31,7 @@ def test_quick_commands_load_nothing_heavy(code: str) -> None:
 
 def test_help_names_every_command_and_each_has_its_own(command) -> None:
     said = command("--help").stdout
-    for name in ("run", "plan", "report", "methods", "show", "grade", "import", "doctor", "schema"):
+    for name in ("run", "plan", "report", "methods", "new-method", "show", "grade", "import", "doctor", "schema"):
         assert f"    {name} " in said
         own = command(name, "--help")
         assert own.returncode == 0 and own.stdout.startswith(f"usage: harness {name}")
@@ -97,7 +97,7 @@ def test_methods_as_json(command) -> None:
     said = json.loads(command("methods", "--json").stdout)
     assert {"forward_kl", "trd", "opsd", "placebo"} <= {entry["name"] for entry in said}
     for entry in said:
-        assert {"name", "paper", "answers", "formula"} <= set(entry)
+        assert {"name", "paper", "answers", "formula", "latex", "about", "version"} == set(entry)
         assert set(entry["answers"]) == {"writer", "teacher", "reads", "loss", "tokens", "keep", "also"}
     trd = json.loads(command("methods", "trd", "--json").stdout)
     assert trd["answers"]["writer"] == "Teacher()" and trd["answers"]["reads"].startswith("WithAttempt(")

@@ -155,6 +155,28 @@ def test_N5_every_method_goes_through_the_one_reduction(name, pair64):
     assert_same(ours, gradient(student), **CLOSE)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_N2_N3_and_O2_hold_for_every_method(name, pair64):
+    """However its batch is cut and ordered, whatever stands in rows that weigh nothing and in tokens that do not."""
+    student, teacher = pair64
+    terms = METHODS[name].terms
+    batch = [t for at, term in enumerate(terms) for t in (trajectory(10 * at + i, 3 + i, 2 + i, term=term) for i in range(3))]
+    whole = Objective(terms, {k: Reader(teacher, VOCABULARY) if t.scored else None for k, t in terms.items()})
+    seen, ours = step(student, whole, batch, at=0.25)
+    rows = [replace(trajectory(90 + at, 4, 9, term=term), weight=0.0) for at, term in enumerate(terms)]
+    for other, tokens in ((batch, 12), (batch[::-1], 16384), (rows + batch, 40)):
+        again, gradients = step(student, whole, other, tokens=tokens, at=0.25)
+        assert again["objective"] == pytest.approx(seen["objective"], rel=1e-9)
+        assert_same(gradients, ours, **CLOSE)
+    # Another last token, where it weighs nothing: nobody can tell.
+    masked = [replace(t, token_weights=(*(1.0,) * (len(t.response_ids) - 1), 0.0)) for t in batch]
+    changed = [replace(t, response_ids=(*t.response_ids[:-1], (t.response_ids[-1] + 7) % 300)) for t in masked]
+    if all(term.loss.credit is None for term in terms.values()):  # credit gives back from later tokens, which is its point
+        (one, first), (two, second) = (step(student, whole, each, at=0.25) for each in (masked, changed))
+        assert one["objective"] == pytest.approx(two["objective"], rel=1e-12)
+        assert_same(first, second, **CLOSE)
+
+
 def test_N1_the_denominator_counts_weighted_generated_tokens(pair64):
     student, teacher = pair64
     alone = [step(student, objective(LOSSES["forward_kl"], teacher), [t])[0]["loss"] for t in BATCH[:4]]
