@@ -25,7 +25,7 @@ STAGES = {
     "grade": 3,
     "construct": 3,
     "train": 3,
-    "analyse": 2,
+    "analyse": 3,
     "snapshot": 1,
     "audit": 1,
     "score": 2,

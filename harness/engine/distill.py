@@ -12,13 +12,18 @@ from typing import Any
 import torch
 
 from harness.engine.batching import micro_batches
-from harness.engine.diagnostics import Observer
+from harness.engine.diagnostics import Observer, sampled_signal
 from harness.engine.divergence import Third, chunked_loss
 from harness.engine.readers import PerDomain, Reader
 from harness.records import Trajectory
 from methods.method import Term
 from methods.parts.scores import TokenScores
 from methods.parts.tokens import TokenStats
+
+# What is known of a trajectory and makes no figure of an update.
+OF_TRAJECTORIES = (
+    "problem_id", "sample", "term", "tokens", "loss", "sampler_gap", "late_tokens", "late_teacher_logprob", "log_ratio_lowest", "lowest_token"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ def backward(
         count = sum(row["tokens"] for row in own)
         prefix = "" if name == "main" else f"{name}/"
         figures[f"{prefix}loss"] = value
-        kinds = [kind for kind in (own[0] if own else {}) if kind not in ("problem_id", "sample", "term", "tokens", "loss", "sampler_gap")]
+        kinds = [kind for kind in (own[0] if own else {}) if kind not in OF_TRAJECTORIES]
         figures |= {f"{prefix}{kind}": sum(row[kind] for row in own) / count for kind in kinds}
         rows += own
     figures["objective"] = sum(
@@ -184,7 +189,8 @@ def nothing(scores: TokenScores) -> torch.Tensor:
 def of_trajectories(
     micro: Sequence[Trajectory], columns: dict[str, torch.Tensor], sampled_T: torch.Tensor, counts_T: torch.Tensor
 ) -> list[dict[str, Any]]:
-    """Sums over the tokens of each trajectory that count. `sampler_gap`: Σ |Δ log p| of the writer here and in its sampler; NaN where one is not known."""
+    """Sums over the tokens of each trajectory that count. `sampler_gap`: Σ |Δ log p| of the writer here and in its sampler; NaN where one is
+    not known. Where a teacher scored, also what `sampled_signal` says."""
     authors = [columns.get(f"{t.sampler}_logprob", torch.full_like(sampled_T, float("nan"))) for t in micro]
     lengths = [len(t.response_ids) for t in micro]
     own_T = torch.cat([each.split(lengths)[place] for place, each in enumerate(authors)])
@@ -196,6 +202,9 @@ def of_trajectories(
         .tolist()
         for name, values_T in (*columns.items(), ("sampler_gap", gap_T), ("tokens", counts_T))
     }
+    if "teacher_logprob" in columns:
+        ids_T = torch.tensor([token for t in micro for token in t.response_ids], device=sampled_T.device)
+        sums |= sampled_signal(columns["student_logprob"], columns["teacher_logprob"], ids_T, counts_T, lengths)
     return [
         {
             "problem_id": t.problem_id,

@@ -20,6 +20,7 @@ from harness import models, prompts
 from harness.grading import UNGRADED
 from harness.records import ModelRef, Problem, Rollout
 from harness.stages import Job
+from harness.stages.signal import ranking, sampled
 from harness.stages.verdicts import Judge
 from harness.tables import from_bytes, grades_from
 
@@ -46,11 +47,14 @@ def run(job: Job) -> dict:
     for who, later in later_rounds(job).items():
         texts[who] |= later
     attempts, responses = texts["student"], texts["teacher"]
+    rows = [row for row in pq.read_table(job.input("train") / "trajectories.parquet").to_pylist() if row["term"] == "main"]
     return {
         "attempts": written(attempts.values()),
         "rewrites": written(responses.values()),
         "outcomes": outcomes(attempts, responses) if attempts and responses else None,
-        "course": course(pq.read_table(job.input("train") / "trajectories.parquet").to_pylist(), attempts),
+        "course": course(rows, attempts),
+        "sampled": sampled(rows, lambda token: prompts.decode(tokenizer(job), [token])),
+        "ranking": ranking(rows, {key: each.right for key, each in (responses or attempts).items()}),
     }
 
 
@@ -72,14 +76,18 @@ def later_rounds(job: Job) -> dict[str, Texts]:
     found: dict[str, Texts] = defaultdict(dict)
     if not rollouts:
         return found
-    tokenizer = models.tokenizer_of(models.source(ModelRef(**job.params["model"]), job.made("weights")))
-    answered = [(problems[r.problem_id], r, prompts.decode(tokenizer, r.response_ids)) for _, r in rollouts]
+    words = tokenizer(job)
+    answered = [(problems[r.problem_id], r, prompts.decode(words, r.response_ids)) for _, r in rollouts]
     with Judge(job.params["grader"], any_gold=True, machine=job.machine) as judge:
         verdicts = judge.grade(answered)
     for (path, rollout), verdict in zip(rollouts, verdicts, strict=True):
         round_, who = round_and_writer(path)
         found[who][round_, rollout.problem_id, rollout.sample] = text(rollout, verdict.verdict)
     return found
+
+
+def tokenizer(job: Job) -> Any:
+    return models.tokenizer_of(models.source(ModelRef(**job.params["model"]), job.made("weights")))
 
 
 def round_and_writer(path: Path) -> tuple[int, str]:
@@ -118,7 +126,6 @@ def outcomes(attempts: Texts, rewrites: Texts) -> dict[str, int]:
 
 def course(rows: list[dict[str, Any]], attempts: Texts) -> list[dict[str, Any]]:
     """The run in parts of equal many updates; every mean is over tokens."""
-    rows = [row for row in rows if row["term"] == "main"]
     last = max((row["update"] for row in rows), default=0)
     parts = min(PARTS, last)
     grouped: dict[int, list[dict[str, Any]]] = defaultdict(list)
