@@ -25,7 +25,7 @@ from methods.parts.losses import NLL, Loss
 from methods.parts.rewards import Reward
 from methods.parts.teachers import ByDomain, Current, Ema, Frozen, Nobody
 from methods.parts.tokens import Prefix
-from methods.parts.writers import Write
+from methods.parts.writers import Probed, Write
 
 SUITE = """
 suite: every-method
@@ -162,9 +162,19 @@ INLINE = {
 }
 
 
+def probed_alike(name: str) -> str:
+    """A change of the writer said in the terms that share its probe too, as the suite check asks."""
+    terms = [name for name, term in METHODS[name].also.items() if isinstance(term.writer, Probed)]
+    return "".join(f", also: {{{term}: {{{INLINE['writer'][0]}}}}}" for term in terms)
+
+
 def test_every_entry_can_be_changed_in_a_suite_and_its_row_shows_it(tmp_path) -> None:
     """One field of the writer, a whole answer, and a term more; and by a grid of losses, where the entry's has a temperature."""
-    rows = [f"{{label: {name}-{what}, method: {name}, {said}}}" for name in METHODS for what, (said, *_) in INLINE.items()]
+    rows = [
+        f"{{label: {name}-{what}, method: {name}, {said}{probed_alike(name) if what == 'writer' else ''}}}"
+        for name in METHODS
+        for what, (said, *_) in INLINE.items()
+    ]
     heated = [name for name, method in METHODS.items() if isinstance(method.loss, Loss) and method.loss.route == "direct"]
     rows += [f"{{method: {name}, grid: {{loss.temperature: [1.5, 2.0]}}}}" for name in heated]
     file = tmp_path / "suite.yaml"
