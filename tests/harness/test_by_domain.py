@@ -14,6 +14,7 @@ from harness.engine.distill import Objective, backward
 from harness.engine.readers import PerDomain, Reader
 from harness.plan import plan
 from harness.records import Fault, Problem, Rollout, Trajectory
+from harness.rehearse import rehearsal
 from harness.spec import load_suite
 from harness.stages import Job, execute, train
 from harness.stages.verdicts import Judge
@@ -228,6 +229,32 @@ def test_several_sets_are_no_exam(folders, tmp_path):
     (tmp_path / "suite.yaml").write_text(said)
     with pytest.raises(Fault, match=r"is several sets as one, to train on\. Name those that are exams: tiny-exam, program-train"):
         load_suite(tmp_path / "suite.yaml")
+
+
+HUB = """
+suite: two-hub-sets
+like: {root}/suites/trd_opd_math.yaml
+pairs:
+  a: {{student: Qwen/Qwen3-1.7B@unpinned, teachers: {{math: Qwen/Qwen3-8B@unpinned, code: Qwen/Qwen3-4B-Instruct-2507@unpinned}}}}
+methods: [multi_teacher]
+train:
+  problems: {{set: {{parts: {{deepscaler: 8000, taco: 4000}}}}}}
+  limits: {{teacher_prompt: null}}
+  sampling: {{temperature: 1.0, top_p: 1.0, top_k: -1}}
+report: {{baseline: multi_teacher, controls: []}}
+"""
+
+
+def test_of_sets_of_the_hub_all_revisions_are_asked_for_and_a_rehearsal_takes_some_of_each(tmp_path):
+    (tmp_path / "suite.yaml").write_text(HUB.format(root=ROOT))
+    suite = load_suite(tmp_path / "suite.yaml")
+    assert {f"{name}@unpinned" for name in ("Qwen/Qwen3-4B-Instruct-2507", "BAAI/TACO")} <= set(suite.unpinned)
+    made = plan(rehearsal(suite, None))
+    sets = {step.title.partition(" · ")[2]: step for step in made.steps if step.stage in ("problems", "join")}
+    assert [sets[name].params["take"] for name in ("deepscaler", "taco", "deepscaler-and-taco")] == [4, 4, 8]
+    assert sets["taco"].params["source"]["made"]["kind"] == "programs"
+    (row,) = (row for row in made.rows if row.method)
+    assert {"teachers/math", "teachers/code"} <= made.by_address[row.steps["train"]].inputs.keys()  # stand-ins are made by steps
 
 
 def test_the_suite_of_the_small_world_loads_and_says_who_teaches_what():
