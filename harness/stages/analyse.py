@@ -53,7 +53,7 @@ def run(job: Job) -> dict:
         "rewrites": written(responses.values()),
         "outcomes": outcomes(attempts, responses) if attempts and responses else None,
         "course": course(rows, attempts),
-        "sampled": sampled(rows, lambda token: prompts.decode(tokenizer(job), [token])),
+        "sampled": sampled(rows, lambda token: tokenizer(job).decode([token])),
         "ranking": ranking(rows, {key: each.right for key, each in (responses or attempts).items()}),
     }
 
