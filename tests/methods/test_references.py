@@ -14,7 +14,7 @@ from torch import Tensor
 
 from methods import METHODS
 from methods.method import Term
-from methods.parts.divergences import JSD, ForwardKL, GeneralisedReverseKL, ReverseKL, SkewForwardKL, SkewReverseKL
+from methods.parts.divergences import JSD, ForwardKL, GeneralisedReverseKL, ReverseKL, SkewForwardKL, SkewReverseKL, WeightedForwardKL
 from methods.parts.losses import NLL, Clip, Loss, Policy, Sampled, Squared, TokenScores, TopK
 from methods.parts.rewards import Reward
 
@@ -46,6 +46,7 @@ def smaller(x: Tensor, y: Tensor) -> Tensor:
 
 SUMMANDS = {  # of one entry: p the student, q the teacher
     ForwardKL: lambda d, p, q: q * torch.log(q / p),
+    WeightedForwardKL: lambda d, p, q: q * torch.log(q / p),  # over the sum of q: see `reference`
     ReverseKL: lambda d, p, q: p * torch.log(p / q),
     GeneralisedReverseKL: lambda d, p, q: p * torch.log(p / q) - p + q,
     JSD: lambda d, p, q: (
@@ -108,6 +109,8 @@ def between(loss: Loss, p: list[Tensor], q: list[Tensor], token: int, sampler: f
         else:
             p, q = ([side[v] for v in kept] for side in (p, q))
     summands = [SUMMANDS[type(loss.divergence)](loss.divergence, x, y) for x, y in zip(p, q, strict=True)]
+    if isinstance(loss.divergence, WeightedForwardKL):
+        summands = [each / sum(q) for each in summands]
     bound = float("inf") if loss.clip is None else loss.clip.max
     if loss.clip is not None and loss.clip.scope == "vocab":
         return sum(limited(each, -float("inf"), bound) for each in summands)  # type: ignore[return-value]
