@@ -5,8 +5,10 @@ Counts per problem are the result. The figures beside them (`avg_at`, `pass_at`)
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -295,7 +297,9 @@ def _as_name(text: str) -> str:
 def write_result(folder: Path, result: Result, *, several_budgets: bool = False) -> Path:
     """Write the row below its suite's folder, whole or not at all, and say where."""
     path = folder / file_name(result, several_budgets=several_budgets)
-    text = json.dumps(result.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    data = result.model_dump(mode="json")
+    data["digest"] = digest_of(data)  # of all that the file says beside it: what was edited by hand is found out
+    text = json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     text = COUNTS.sub(lambda found: "".join(found[0].split()).replace(",", ", "), text)
     write_atomically(path, text.encode())
     return path
@@ -303,7 +307,23 @@ def write_result(folder: Path, result: Result, *, several_budgets: bool = False)
 
 def read_result(path: Path) -> Result:
     """One row. Raises Fault, naming file, fault and remedy."""
-    return _parse(path, Result.model_validate)
+    return _parse(path, _as_row)
+
+
+def digest_of(data: Mapping[str, Any]) -> str:
+    """Of a row as JSON, without its digest."""
+    said = json.dumps({key: value for key, value in data.items() if key != "digest"}, sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _as_row(data: Any) -> Result:
+    if isinstance(data, dict) and isinstance(data.get("format"), int) and data["format"] > FORMAT:
+        raise ValueError(f"its format is {data['format']}, newer than the {FORMAT} that this version reads: update the harness")
+    if isinstance(data, dict) and "digest" in data:  # files from before there was one have none
+        if data["digest"] != digest_of(data):
+            raise ValueError("it was edited by hand: its content does not match its digest")
+        data = {key: value for key, value in data.items() if key != "digest"}
+    return Result.model_validate(data)
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -323,12 +343,6 @@ def read_results(folder: Path) -> list[Result]:
         seen[address] = path
         results.append(result)
     return results
-
-
-def read_retired(folder: Path) -> list[Result]:
-    """Rows that an earlier form of their suite left: other settings, seeds, budgets or pairs. Never compared with the current ones."""
-    current = set(current_files(folder))
-    return [read_result(path) for path in row_files(folder) if path not in current]
 
 
 def current_files(folder: Path) -> list[Path]:
@@ -359,13 +373,19 @@ def row_files(folder: Path) -> list[Path]:
     )
 
 
+def suite_files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob(SUITE_FILE))
+
+
+def read_suite(path: Path) -> dict[str, Any]:
+    """One resolved suite. Raises Fault."""
+    return _parse(path, _as_mapping)
+
+
 def read_suites(folder: Path) -> dict[str, dict[str, Any]]:
     """The resolved suites that lie beside rows below the folder, by suite name; none is an empty answer, not a fault."""
-    suites = {}
-    for path in sorted(folder.rglob(SUITE_FILE)):
-        suite = _parse(path, _as_mapping)
-        suites[str(suite.get("suite", path.parent.name))] = suite
-    return suites
+    read = ((path, read_suite(path)) for path in suite_files(folder))
+    return {str(suite.get("suite", path.parent.name)): suite for path, suite in read}
 
 
 def _as_mapping(value: Any) -> dict[str, Any]:

@@ -3,45 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from harness.results import Result, read_results, read_retired, read_suites
-from harness.store import write_atomically
-from reports import html, markdown, sheets, spreadsheet
+from harness.store import Store, write_atomically
+from reports import site
 from reports.nouns import Board
+from reports.reading import Evidence, read
 from reports.tables import board
 
-PAGES = (
-    ("index.html", html.page),
-    ("leaderboard.md", markdown.text),
-    ("leaderboard.csv", spreadsheet.text),
-    ("difficulty.csv", sheets.difficulty),
-    ("written.csv", sheets.written),
-    ("course.csv", sheets.course),
-    ("caps.csv", sheets.caps),
-)
+
+def render(results_folders: Sequence[Path], out: Path, store: Path | None = None, public: bool = False) -> list[Path]:
+    """Write the site of all rows below these folders, and say which files it is made of, the first page first."""
+    evidence = read(results_folders)
+    return write(evidence, board_of(evidence), out, store, public)
 
 
-def render(results_folders: Sequence[Path], out: Path) -> list[Path]:
-    """Write the pages of all rows below these folders, and say which files they are."""
-    return write(load(results_folders), out)
-
-
-def write(made: Board, out: Path) -> list[Path]:
+def write(evidence: Evidence, made: Board, out: Path, store: Path | None = None, public: bool = False) -> list[Path]:
+    """`store`: where completions are looked up; without it pages show counts alone."""
+    at_hand = Store(store) if store and store.is_dir() else None
     written = []
-    for name, text in PAGES:
-        write_atomically(out / name, text(made).encode())
+    for name, text in site.files(evidence, made, at_hand, public):
+        write_atomically(out / name, text.encode())
         written.append(out / name)
     return written
 
 
 def load(results_folders: Sequence[Path]) -> Board:
     """The board of all rows below these folders, each suite as its `suite.json` orders it."""
-    results: list[Result] = []
-    retired: list[Result] = []
-    suites = {}
-    for folder in results_folders:
-        results += read_results(folder)
-        retired += read_retired(folder)
-        suites |= read_suites(folder)
-    return board(results, suites, retired)
+    return board_of(read(results_folders))
+
+
+def board_of(evidence: Evidence) -> Board:
+    return replace(board(evidence.results, evidence.suites, evidence.retired), refused=evidence.refused)

@@ -120,6 +120,7 @@ class Row:
     diagnostics: Mapping[str, float]
     anchor: str
     gaps: tuple[str, ...] = ()  # of all exams, and seeds that are not done: why nobody should publish the row as it stands
+    method: str | None = None  # its entry of the catalogue
 
 
 @dataclass(frozen=True)
@@ -417,8 +418,17 @@ class Deviation:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A file of results that could not be used, and why; nothing on the board depends on it."""
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Board:
     title: str
     groups: tuple[Group, ...]
     deviations: tuple[Deviation, ...]
     provenance: Provenance
+    refused: tuple[Refused, ...] = ()

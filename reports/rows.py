@@ -66,6 +66,7 @@ def row(draft: Draft, field: Field, rank: tuple[int, int] | None, anchor: str) -
         diagnostics=_mean_diagnostics(shown),
         anchor=anchor,
         gaps=tuple(_gaps_of(draft)),
+        method=first.method,
     )
 
 

@@ -10,8 +10,10 @@ import reports
 from harness.records import Fault
 from reports import terminal
 from reports.nouns import Board
+from reports.reading import read
 
 RESULTS = Path("results")
+STORE = Path(".store")
 SITE = Path("reports/site")
 
 
@@ -24,23 +26,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"a suite's folder of results, or a parent of several (default: {RESULTS}/)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"where the pages go (default: {SITE}/<suite>/)")
+    parser.add_argument(
+        "--store", type=Path, default=STORE, metavar="DIR", help="where what was asked and answered is looked up (default: %(default)s)"
+    )
+    parser.add_argument("--public", action="store_true", help="leave out statements, golds and answers of exams; ask robots to stay away")
     parser.add_argument("--strict", action="store_true", help="end with 1 where an answer is missing or could not be graded, and say which")
 
 
 def run(args: argparse.Namespace) -> int:
     """Render, and print the table and the files written. Raises Fault where there is nothing to render."""
     folders = args.results or [RESULTS]
-    board = reports.load(folders)
+    evidence = read(folders)
+    board = reports.board_of(evidence)
     if not board.groups:
         raise Fault(
             f"{', '.join(map(str, folders))}: no row of results in there. Run `harness run SUITE` first, or name the folder that it wrote to."
         )
     out = args.out or SITE / "+".join(sorted({group.suite for group in board.groups}))
-    written = reports.write(board, out)
+    written = reports.write(evidence, board, out, args.store, args.public)
     console = terminal.console()
     console.print(terminal.renderable(board))
     for path in written:
-        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        if path.parent == out:
+            console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(written)} files in all", markup=False, highlight=False)
+    for each in board.refused:
+        print(f"harness: left out: {each.file}: {each.why}", file=sys.stderr)
     return strict(board) if args.strict else 0
 
 

@@ -146,7 +146,7 @@ def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, 
     current = current_rows(folder, made, [id(row) for row in rows], several)
     document = {**suite.resolved(), "rows": labels, "exams": columns, "tasks": [task.name for task in made.tasks], "current": current}
     write_atomically(folder / SUITE_FILE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
-    return closing(site, folder, found, failures, tokens_written(made, rows, store), seconds)
+    return closing(site, store_folder, folder, found, failures, tokens_written(made, rows, store), seconds)
 
 
 def questions(made: Plan, rows: list[Row]) -> Row:
@@ -190,15 +190,17 @@ def current_rows(folder: Path, made: Plan, written: list[int], several: bool) ->
     return sorted(found)
 
 
-def closing(site: Path, folder: Path, found: list, failures: dict, tokens: dict, seconds: str) -> int:
+def closing(site: Path, store: Path, folder: Path, found: list, failures: dict, tokens: dict, seconds: str) -> int:
     """The table, the exact tokens, where the page is; the exit code."""
     import reports
     from reports import terminal
+    from reports.reading import read
 
-    board = reports.load([folder])
+    evidence = read([folder])
+    board = reports.board_of(evidence)
     console = terminal.console()
     console.print(terminal.renderable(board))
-    written = reports.write(board, site)
+    written = reports.write(evidence, board, site, store)
     console.print(
         "tokens written: "
         + " · ".join(f"{kind} {t['shared']:,} (each row alone {t['alone']:,})" for kind, t in tokens.items())

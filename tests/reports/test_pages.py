@@ -130,16 +130,9 @@ def test_an_undefined_name_in_a_template_is_an_error():
 
 def test_two_renders_are_the_same_bytes(folder, tmp_path):
     first, second = reports.render([folder], tmp_path / "a"), reports.render([folder.parent], tmp_path / "b")
-    assert [path.name for path in first] == [
-        "index.html",
-        "leaderboard.md",
-        "leaderboard.csv",
-        "difficulty.csv",
-        "written.csv",
-        "course.csv",
-        "caps.csv",
-    ]
-    assert {path.name for path in first} == {"index.html", *html.FILES}  # what the page links to is there
+    assert first[0].name == "index.html"
+    assert {path.name for path in first} >= set(html.FILES)  # what the page links to is there
+    assert [path.relative_to(tmp_path / "a") for path in first] == [path.relative_to(tmp_path / "b") for path in second]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
