@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from harness.statistics import holm
 from reports.drafts import LEVEL
-from reports.estimates import holm
+from reports.findings import Noise
 from reports.nouns import SEEDS_FOR_RANKS, Group, Row
 from reports.words import Span, hours, listed, plural, points
 
@@ -20,7 +21,7 @@ def judged(groups: Sequence[Group]) -> list[Group]:
     adjusted = dict(zip(family, holm([_p_value(groups[g].rows[r]) or 0.0 for g, r in family]), strict=True))
     found = []
     for g, group in enumerate(groups):
-        rows = tuple(_judged(row, adjusted[g, r], group.band) if (g, r) in adjusted else row for r, row in enumerate(group.rows))
+        rows = tuple(_judged(row, adjusted[g, r], group.noise) if (g, r) in adjusted else row for r, row in enumerate(group.rows))
         group = replace(group, rows=rows)
         found.append(replace(group, sentence=tuple(_sentence(group))))
     return found
@@ -36,10 +37,10 @@ def _p_value(row: Row) -> float | None:
     return row.base.p_value if row.block in ("method", "control") and row.base else None
 
 
-def _judged(row: Row, p_value: float, band: float | None) -> Row:
+def _judged(row: Row, p_value: float, noise: Noise | None) -> Row:
     assert row.base is not None
-    sure = p_value < LEVEL and abs(row.base.value) > (band or 0.0)
-    beyond = ("above" if row.base.value > 0 else "below") if sure else None
+    inside = noise is not None and noise.low <= row.base.value <= noise.high
+    beyond = ("above" if row.base.value > 0 else "below") if p_value < LEVEL and not inside else None
     return replace(row, base=replace(row.base, p_value=p_value), beyond=beyond)
 
 
