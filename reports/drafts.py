@@ -71,8 +71,7 @@ class Endpoint:
         correct, graded = np.array(score.correct), np.array(score.graded)
         if self.pass_k is None:
             return correct / graded
-        reached = [metrics.pass_at([right], score.samples, self.pass_k) for right in range(score.samples + 1)]
-        return np.array(reached)[correct]
+        return np.array(metrics.pass_by_count(score.samples, self.pass_k))[correct]
 
 
 def on(column: Key) -> Endpoint:

@@ -29,8 +29,12 @@ def judged(groups: Sequence[Group]) -> list[Group]:
 
 def noise(group: Group) -> str:
     """What `beyond noise` means, for where no caption says so; empty where nothing was tested."""
-    tested = any(row.base for row in group.rows if row.block == "method")
-    return "Noise is tested at 95%, corrected for the number of rows." if tested else ""
+    if not any(row.base for row in group.rows if row.block == "method"):
+        return ""
+    said = "Noise is tested at 95%, corrected for the number of rows"
+    if group.luck is None:
+        return f"{said}."
+    return f"{said}; by luck alone the best of {group.luck.rows} equal methods would stand {points(group.luck.value)} points above."
 
 
 def _p_value(row: Row) -> float | None:
@@ -83,6 +87,7 @@ def _sentence(group: Group) -> Iterable[Span]:
     for row in group.rows:
         if row.label == group.best_control and row.base:
             yield from (("text", " Best control: "), ("code", row.label), ("text", f", {points(row.base.value)}."))
+    yield from _margins([row for row in group.rows if row.block in ("method", "control") and row.kept])
     yield from _cheapest(leaders or above, "leader" if leaders else "of these")
     yield from _broken(methods)
 
@@ -104,6 +109,22 @@ def _all(rows: Sequence[Row]) -> Iterable[Span]:
     (low, least), (high, most) = ordered[0], ordered[-1]
     yield ("text", f"All {len(rows)} rows beat the untrained student beyond noise, from ")
     yield from (("code", least), ("text", f" ({points(low)} points) to "), ("code", most), ("text", f" ({points(high)})."))
+
+
+def _margins(rows: Sequence[Row]) -> Iterable[Span]:
+    """What training must not break: who surely did, and whether all others surely did not."""
+    for place, first in enumerate(rows[0].kept if rows else ()):
+        lost = [row.label for row in rows if row.kept[place].verdict == "lost"]
+        sure = [row for row in rows if row.kept[place].verdict == "kept"]
+        said = f"more than {100 * first.margin:g} {'point' if first.margin == 0.01 else 'points'} on {first.name}"
+        if lost:
+            yield ("text", " ")
+            yield from listed(lost)
+            yield ("text", f" lost {said}.")
+        elif len(sure) == len(rows):
+            yield ("text", f" No row lost {said}.")
+        else:
+            yield ("text", f" That none lost {said} is sure of {len(sure)} of {len(rows)} rows.")
 
 
 def _cheapest(rows: Sequence[Row], of: str) -> Iterable[Span]:

@@ -11,6 +11,7 @@ from harness.results import Result
 from reports.audits import audits
 from reports.beside import beside
 from reports.caps import under_caps
+from reports.claims import decided, verdicts
 from reports.columns import endpoint, exam_columns, primary
 from reports.course import course
 from reports.curves import curves
@@ -37,7 +38,9 @@ def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | N
         mine = [result for result in results if result.suite == name]
         left = [result for result in retired if result.suite == name]
         made = list(_groups(mine, suites.get(name, {})))
-        groups += judged([_with_retired(group, budget, found) for (group, budget), found in zip(made, _homes(made, left), strict=True)])
+        groups += decided(
+            judged([_with_retired(group, budget, found) for (group, budget), found in zip(made, _homes(made, left), strict=True)])
+        )
     return Board(" + ".join(names) or "no results", tuple(groups), tuple(_deviations(names, suites)), _provenance(results))
 
 
@@ -125,6 +128,7 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         beside=beside(as_shown, untrained, [str(name) for name in suite.get("tasks") or ()]),
         pairing=pairing(who, (suite.get("budgets") or {}).get(budget)),
         luck=luck(methods, over),
+        verdicts=verdicts(suite, in_suite, exams, wanted, pair, budget),
         curves=curves(as_shown, exams),
     )
 

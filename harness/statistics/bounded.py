@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from harness.metrics import checked
 from harness.statistics.crossed import crossed, estimate
@@ -47,7 +47,7 @@ def bounded(shares_SP: np.ndarray, taken: float, level: float = LEVEL) -> tuple[
     value, variance, freedom = crossed([shares_SP])
     by_problem, upper = shares_SP.mean(axis=-2), (1 + level) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        shrink = (stats.norm.ppf(upper) / stats.t.ppf(upper, freedom)) ** 2
+        shrink = (ndtri(upper) / stdtrit(freedom, upper)) ** 2
         effective = np.clip(value * (1 - value) / variance * shrink, 1.0, taken)
     informative = np.minimum((by_problem > 0).sum(axis=-1), (by_problem < 1).sum(axis=-1))
     drawn_back = problems + (effective - problems) * informative / (informative + FEW)
@@ -58,6 +58,6 @@ def bounded(shares_SP: np.ndarray, taken: float, level: float = LEVEL) -> tuple[
 def _clopper_pearson(value: ArrayLike, effective: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:
     value, effective = np.asarray(value), np.asarray(effective)
     right, wrong, alpha = value * effective, (1 - value) * effective, 1 - level
-    low = np.where(right <= 0, 0.0, stats.beta.ppf(alpha / 2, np.maximum(right, 1e-12), wrong + 1))
-    high = np.where(wrong <= 0, 1.0, stats.beta.ppf(1 - alpha / 2, right + 1, np.maximum(wrong, 1e-12)))
+    low = np.where(right <= 0, 0.0, betaincinv(np.maximum(right, 1e-12), wrong + 1, alpha / 2))
+    high = np.where(wrong <= 0, 1.0, betaincinv(right + 1, np.maximum(wrong, 1e-12), 1 - alpha / 2))
     return np.minimum(low, value), np.maximum(high, value)

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from scipy import stats
 
-from harness.metrics import pass_at
+from harness.metrics import pass_by_count
 
 
 def sampling_variance(correct: Sequence[int] | np.ndarray, samples: int, pass_k: int | None = None) -> float:
@@ -26,7 +26,7 @@ def sampling_variance(correct: Sequence[int] | np.ndarray, samples: int, pass_k:
 def _by_count(samples: int, pass_k: int | None) -> np.ndarray:
     """[n + 1], for each count of right samples c: the variance of the figure over binomial draws of n at c/n."""
     counts = np.arange(samples + 1)
-    figure = counts / samples if pass_k is None else np.array([pass_at([c], samples, pass_k) for c in range(samples + 1)])
+    figure = counts / samples if pass_k is None else np.array(pass_by_count(samples, pass_k))
     chances = stats.binom.pmf(counts[None], samples, counts[:, None] / samples)
     mean = chances @ figure
     return np.maximum(0.0, chances @ figure**2 - mean**2)

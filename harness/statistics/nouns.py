@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 LEVEL = 0.95  # of every interval, two-sided
 FEWEST_SEEDS = 3  # with fewer, two rows are compared as the checkpoints that they are, not as methods
@@ -23,7 +23,7 @@ class Estimate:
     def interval95(self) -> tuple[float, float] | None:
         if self.bounds is not None or self.stderr is None:
             return self.bounds
-        half = 0.0 if self.stderr == 0 or self.freedom is None else float(stats.t.ppf((1 + LEVEL) / 2, self.freedom)) * self.stderr
+        half = 0.0 if self.stderr == 0 or self.freedom is None else float(stdtrit(self.freedom, (1 + LEVEL) / 2)) * self.stderr
         return self.value - half, self.value + half
 
     @property
@@ -33,7 +33,7 @@ class Estimate:
             return None
         if self.stderr == 0 or self.freedom is None:
             return 0.0 if self.value else 1.0
-        return float(2 * stats.t.sf(abs(self.value) / self.stderr, self.freedom))
+        return float(2 * stdtr(self.freedom, -abs(self.value) / self.stderr))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from harness.statistics.crossed import crossed, estimate
 from harness.statistics.nouns import LEVEL
@@ -31,7 +31,7 @@ def ratio(
     freedom = float(crossed(rest, weights)[2])
     if math.isnan(freedom):
         return share, (share, share)
-    t2, covariance = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) ** 2, (var_a + var_b - var_apart) / 2
+    t2, covariance = float(stdtrit(freedom, (1 + LEVEL) / 2)) ** 2, (var_a + var_b - var_apart) / 2
     first, middle, last = b * b - t2 * var_b, a * b - t2 * covariance, a * a - t2 * var_a  # first r² - 2 middle r + last <= 0
     inside = middle * middle - first * last
     if first <= 0 or inside < 0:
