@@ -25,7 +25,16 @@ from reports.visible import visible
 from reports.wrapping import argued, breakable, brief, dotted
 
 TEMPLATES = Path(__file__).parent / "templates"
-FILES = ("leaderboard.csv", "difficulty.csv", "written.csv", "course.csv", "caps.csv", "leaderboard.md")  # that stand beside the page
+FILES = (
+    "leaderboard.csv",
+    "leaderboard.md",
+    "leaderboard.tex",
+    "leaderboard.json",
+    "difficulty.csv",
+    "written.csv",
+    "course.csv",
+    "caps.csv",
+)  # that stand beside the page
 QUESTIONS = {
     "writer": "whose tokens are trained on",
     "teacher": "which model teaches",
@@ -150,7 +159,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         name: getattr(words, name)
-        for name in ("percent", "points", "gap", "interval", "series", "short", "hours", "amount", "moment", "measured")
+        for name in ("percent", "points", "gap", "interval", "sure", "series", "short", "hours", "amount", "moment", "measured")
     }
     environment.filters |= {
         "breakable": breakable,
@@ -180,6 +189,7 @@ def _environment() -> jinja2.Environment:
         "per_cell": PER_CELL,
         "curve": curve,
         "followed": FOLLOWED,
+        "went": went,
     }
     return environment
 
@@ -214,14 +224,19 @@ def axis(group: Group) -> Axis:
     for row in (*group.rows, *group.retired):
         if row.base:
             ends += [row.base.value, *(row.base.interval95 or ())]
-    if group.band:
-        ends += [-group.band, group.band]
+    if group.noise:
+        ends += [group.noise.low, group.noise.high]
     low, high = min(ends), max(ends)
     spread = (high - low) or 0.02
     low, high = low - 0.04 * spread, high + 0.04 * spread
     step = next(step for step in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2) if (high - low) / step <= 4.5)
     ticks = tuple(round(place * step, 4) for place in range(-10, 11) if low <= place * step <= high)
     return Axis(low, high, ticks)
+
+
+def went(group: Group) -> bool:
+    """Whether anything is to be said of the way to the teacher."""
+    return any(row.recovered for row in group.rows)
 
 
 def shade(share: float | None) -> str:

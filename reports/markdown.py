@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reports.claims import noise
 from reports.markup import as_text, code, inline, table
 from reports.nouns import Beside, Board, Deviation, Exam, Group, Row
+from reports.sentence import noise
 from reports.summaries import analysis
 from reports.words import DASH, basis, gap, hours, interval, measured, percent, plain, plural, points, series
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.results import Answers, Meters, Overlap
-from reports.estimates import Estimate
+from harness.statistics import FEWEST_SEEDS, Difference, Estimate
+from reports.findings import Kept, Luck, Noise, PassCurves, Recovered, Verdict
 from reports.words import Span
 
 AGAIN = "student_again"  # the untrained student, sitting every exam a second time
-SEEDS_FOR_RANKS = 3
+SEEDS_FOR_RANKS = FEWEST_SEEDS
 BLOCKS = ("reference", "control", "method", "reported")
 
 Key = tuple[str, str, str]  # of a column: exam, protocol, hash of the problems
@@ -66,14 +67,7 @@ class Primary:
     asked: str | None = None
 
 
-@dataclass(frozen=True)
-class Delta:
-    """A paired difference and its 95% interval, as fractions."""
-
-    value: float
-    interval95: tuple[float, float] | None
-    stderr: float | None = None
-    p_value: float | None = None  # adjusted over the family, where it is the primary's
+Delta = Difference  # its p-value is adjusted over the family where it is a row's difference to the untrained student
 
 
 @dataclass(frozen=True)
@@ -121,6 +115,8 @@ class Row:
     anchor: str
     gaps: tuple[str, ...] = ()  # of all exams, and seeds that are not done: why nobody should publish the row as it stands
     method: str | None = None  # its entry of the catalogue
+    recovered: Recovered | None = None  # of the way to the teacher; None for rows that went none: references, what was only reported
+    kept: tuple[Kept, ...] = ()  # one for each of the suite's margins
 
 
 @dataclass(frozen=True)
@@ -360,7 +356,7 @@ class Group:
     rows: tuple[Row, ...]
     retired: tuple[Row, ...]  # rows that the suite no longer names
     sentence: tuple[Span, ...]
-    band: float | None  # differences between identical things reach this far, as a fraction
+    noise: Noise | None  # how far identical things differed; None where none were measured
     untrained: str | None  # label of the untrained student
     best_control: str | None
     baseline: str | None  # label of the suite's baseline row, where it has a score
@@ -373,6 +369,19 @@ class Group:
     audits: tuple[Audited, ...] = ()
     beside: Beside | None = None
     pairing: str | None = None  # who learns from whom, in which mode, and what is declared to differ
+    luck: Luck | None = None
+    verdicts: tuple[Verdict, ...] = ()  # on the suite's claims, in their order
+    curves: tuple[PassCurves, ...] = ()  # one an exam
+
+    @property
+    def band(self) -> float | None:
+        """Differences between identical things reach this far, one way or the other."""
+        return max(-self.noise.low, self.noise.high) if self.noise else None
+
+    @property
+    def checkpoints(self) -> bool:
+        """Too few seeds to compare methods: differences are of these checkpoints alone, and carry neither ranks nor bold."""
+        return self.seeds < SEEDS_FOR_RANKS
 
     @property
     def ranked(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reports.edition import Edition
+
 
 @dataclass(frozen=True)
 class PageLink:
@@ -17,7 +19,11 @@ class Map:
 
     pages: tuple[PageLink, ...] = ()
     runs: frozenset[str] = frozenset()  # anchors of the rows that have a page of their own
-    public: bool = False
+    edition: Edition | None = None  # of a public site, which shows no statement, gold or answer of an exam
+
+    @property
+    def public(self) -> bool:
+        return self.edition is not None
 
 
 @dataclass(frozen=True)

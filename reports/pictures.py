@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from harness.metrics import pass_at
-from harness.results import ExamScore
-from reports.drafts import Draft
-from reports.estimates import Estimate, estimate
-from reports.nouns import AGAIN, Exam, Group, Row
+from reports.findings import PassCurves
+from reports.nouns import Group, Row
 from reports.plots import Mark, Plot, Series, Strips, plot, strips
 from reports.words import percent, points, tokens
 
@@ -28,11 +22,11 @@ class Pictures:
     lengths: Strips | None
 
 
-def pictures(group: Group, found: Mapping[str, Draft]) -> Pictures:
+def pictures(group: Group) -> Pictures:
     colours = {row.label: at for at, row in enumerate(group.trained)}
     priced = [row for row in group.trained if row.primary and row.cost and row.cost.gpu_hours > 0]
     on_front = front(priced)
-    curves = tuple(made for exam in group.exams if (made := _curves(group, exam, found, colours)))
+    curves = tuple(made for found in group.curves if (made := _curves(found, colours)))
     return Pictures(group, _pareto(group, priced, on_front, colours), on_front, curves, _forest(group), _lengths(group, colours))
 
 
@@ -79,37 +73,17 @@ def _hours(costs: Sequence[float]) -> tuple[float, ...]:
     return tuple(dict.fromkeys(float(f"{low * (high / low) ** share:.2g}") for share in (0.0, 0.5, 1.0)))
 
 
-def _curves(group: Group, exam: Exam, found: Mapping[str, Draft], colours: Mapping[str, int]) -> Plot | None:
+def _curves(found: PassCurves, colours: Mapping[str, int]) -> Plot | None:
     """Over k, with the 95% interval of each; k = n is the last."""
-    ks = [k for k in (1, 2, 4, 8, 16, 32, 64, 128) if k < exam.samples] + [exam.samples]
     series = []
-    for label, draft in found.items():
-        scores = list(draft.whole.get(exam.key, {}).values())
-        if scores and len(ks) > 1 and label != AGAIN:
-            values = [passing(scores, k) for k in ks]
-            bounds = tuple(value.interval95 and (max(0.0, value.interval95[0]), min(1.0, value.interval95[1])) for value in values)
-            series.append(Series(label, tuple(map(float, ks)), tuple(value.value for value in values), bounds, colours.get(label)))
-    if len(series) < 2:
+    for row in found.rows:
+        if len(row.points) > 1:
+            xs, ys = tuple(float(point.k) for point in row.points), tuple(point.value.value for point in row.points)
+            series.append(Series(row.label, xs, ys, tuple(point.value.interval95 for point in row.points), colours.get(row.label)))
+    if not series:
         return None
-    return plot(
-        f"Pass@k on {exam.name}",
-        series,
-        f"k; k = {exam.samples} is all samples: one draw a problem",
-        "Pass@k, percent",
-        _percent,
-        True,
-        ticks=ks,
-    )
-
-
-def passing(scores: Sequence[ExamScore], k: int) -> Estimate:
-    """Pass@k over seeds × problems."""
-    return estimate([np.stack([[_passing(right, of, k) for right, of in zip(each.correct, each.graded, strict=True)] for each in scores])])
-
-
-@functools.lru_cache(maxsize=65536)
-def _passing(right: int, of: int, k: int) -> float:
-    return pass_at([right], [of], k)
+    x_title = f"k; k = {found.ks[-1]} is all samples: one draw a problem"
+    return plot(f"Pass@k on {found.exam}", series, x_title, "Pass@k, percent", _percent, True, ticks=found.ks)
 
 
 def _forest(group: Group) -> Strips | None:

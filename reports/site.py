@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.store import Store
-from reports import catalogued, comparing, html, markdown, sheets, spreadsheet
+from reports import catalogued, comparing, document, html, latex, markdown, sheets, spreadsheet
 from reports.columns import endpoint, primary
 from reports.drafts import Draft
+from reports.edition import edition
 from reports.grids import Grid, drafts_of, grids
 from reports.nouns import Board, Group
 from reports.pages import Map, PageLink, Place
@@ -21,6 +22,8 @@ File = tuple[str, str]
 SHEETS = (
     ("leaderboard.md", markdown.text),
     ("leaderboard.csv", spreadsheet.text),
+    ("leaderboard.tex", latex.text),
+    ("leaderboard.json", document.text),
     ("difficulty.csv", sheets.difficulty),
     ("written.csv", sheets.written),
     ("course.csv", sheets.course),
@@ -37,17 +40,21 @@ class Known:
     pictures: Pictures
 
 
-def files(evidence: Evidence, board: Board, store: Store | None = None, public: bool = False) -> Iterator[File]:
-    """Names below the site's folder, and texts. `store`: where answers may be looked up; a public site shows none of them."""
-    known = [Known(group, found, pictures(group, found)) for group in board.groups for found in [drafts_of(group, evidence.results)]]
+def files(evidence: Evidence, board: Board, store: Store | None = None, public: str | None = None) -> Iterator[File]:
+    """Names below the site's folder, and texts. `store`: where answers may be looked up. `public`: the name of an edition, which shows none."""
+    known = [Known(group, found, pictures(group)) for group in board.groups for found in [drafts_of(group, evidence.results)]]
     runs = frozenset(row.anchor for each in known for row in each.group.rows if row.label in each.drafts)
-    site = Map(_pages(known), runs, public)
+    frozen = edition(public, evidence) if public else None
+    site = Map(_pages(known), runs, frozen)
     yield "index.html", html.page(board, Place(site, alone=True))
     for name, made in SHEETS:
         yield name, made(board)
+    if frozen:
+        yield "edition.bib", frozen.bibtex
+        yield "robots.txt", "User-agent: *\nDisallow: /\n"
     yield "site.css", html.style()
     yield "site.js", html.script()
-    shown = [grid for each in known for grid in _grids(each, evidence, None if public else store)]
+    shown = [grid for each in known for grid in _grids(each, evidence, None if frozen else store)]
     suites = {
         name: f"suites/{number}.html" for number, name in enumerate(sorted(evidence.suites)) if name in {e.group.suite for e in known}
     }

@@ -11,14 +11,18 @@ from harness.results import Result
 from reports.audits import audits
 from reports.beside import beside
 from reports.caps import under_caps
-from reports.claims import judged
+from reports.claims import decided, verdicts
 from reports.columns import endpoint, exam_columns, primary
 from reports.course import course
+from reports.curves import curves
 from reports.difficulty import difficulties
-from reports.drafts import difference, drafts, is_reference, mean, rank_intervals
+from reports.drafts import drafts, is_reference, mean, rank_intervals
+from reports.noise import luck, noise
 from reports.nouns import AGAIN, BLOCKS, Board, Deviation, Group, Provenance, Row
 from reports.pairing import pairing
+from reports.recovered import Way
 from reports.rows import Field, row
+from reports.sentence import judged
 from reports.written import writing
 
 
@@ -34,7 +38,9 @@ def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | N
         mine = [result for result in results if result.suite == name]
         left = [result for result in retired if result.suite == name]
         made = list(_groups(mine, suites.get(name, {})))
-        groups += judged([_with_retired(group, budget, found) for (group, budget), found in zip(made, _homes(made, left), strict=True)])
+        groups += decided(
+            judged([_with_retired(group, budget, found) for (group, budget), found in zip(made, _homes(made, left), strict=True)])
+        )
     return Board(" + ".join(names) or "no results", tuple(groups), tuple(_deviations(names, suites)), _provenance(results))
 
 
@@ -70,18 +76,23 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
     means = {draft.label: mean(draft, over) for draft in found}
 
     again = next((draft for draft in found if draft.label == AGAIN), None)
-    repeat = difference(again, untrained, over)
     in_suite = [draft for draft in found if not named or draft.label in named or draft.block in ("reference", "reported")]
     trained = [draft for draft in in_suite if draft.block in ("method", "control")]
     scored = {draft.label: value.value for draft in trained if (value := means[draft.label])}
     controls = [draft for draft in trained if draft.role == "control" and draft.label in scored]
     best = max(controls, key=lambda draft: scored[draft.label], default=None)
-    said = (suite.get("report") or {}).get("baseline")
-    baseline = next((draft for draft in trained if draft.label == said and draft.label in scored), None)
+    report = suite.get("report") or {}
+    baseline = next((draft for draft in trained if draft.label == report.get("baseline") and draft.label in scored), None)
     seeds = max((sum(result.seed is not None for result in draft.done) for draft in trained), default=0)
-    ranks = rank_intervals([draft for draft in trained if draft.role == "method"], over)
+    methods = [draft for draft in trained if draft.role == "method"]
+    ranks = rank_intervals(methods, over)
+    elsewhere = beside(in_suite, untrained, [str(name) for name in suite.get("tasks") or ()])
+    who = (suite.get("pairs") or {}).get(pair) or {}
+    modes = who.get("modes") or {}
+    teacher = next((draft for draft in found if draft.role == "teacher"), None)
+    way = Way(untrained, teacher, over, (modes.get("student", "plain"), modes.get("teacher", "plain")))
 
-    field = Field(exams, wanted, over, untrained, best, baseline, seeds)
+    field = Field(exams, wanted, over, untrained, best, baseline, seeds, way, report.get("margins") or {}, elsewhere)
     slug = _slug("-".join(filter(None, (results[0].suite, pair, budget if several else None))))
     rows: list[Row] = []
     retired: list[Row] = []
@@ -103,7 +114,7 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         rows=tuple(rows),
         retired=tuple(retired),
         sentence=(),
-        band=max(map(abs, repeat.interval95)) if repeat and repeat.interval95 else None,
+        noise=noise(again, trained, untrained, over),
         untrained=untrained.label if untrained else None,
         best_control=best.label if best else None,
         baseline=baseline.label if baseline else None,
@@ -115,7 +126,10 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         difficulties=by_difficulty,
         undivided=undivided,
         beside=beside(as_shown, untrained, [str(name) for name in suite.get("tasks") or ()]),
-        pairing=pairing((suite.get("pairs") or {}).get(pair), (suite.get("budgets") or {}).get(budget)),
+        pairing=pairing(who, (suite.get("budgets") or {}).get(budget)),
+        luck=luck(methods, over),
+        verdicts=verdicts(suite, in_suite, exams, wanted, pair, budget),
+        curves=curves(as_shown, exams),
     )
 
 

@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.results import Result
-from reports.claims import noise
 from reports.nouns import Beside, BesideCell, Board, Group, LmFigure, Row
+from reports.sentence import noise
 from reports.tables import board
 from reports.words import DASH, gap, hours, measured, percent, plural, points
 

@@ -34,6 +34,11 @@ def gap(fraction: float | None, itself: bool) -> str:
     return "0" if itself else points(fraction)
 
 
+def sure(p_value: float) -> str:
+    """A p-value: 0.032, < 0.001."""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}" if p_value < 0.1 else f"{p_value:.2f}"
+
+
 def interval(bounds: tuple[float, float] | None) -> str:
     return DASH if bounds is None else f"{points(bounds[0])} to {points(bounds[1])}"
 

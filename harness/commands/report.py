@@ -29,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store", type=Path, default=STORE, metavar="DIR", help="where what was asked and answered is looked up (default: %(default)s)"
     )
-    parser.add_argument("--public", action="store_true", help="leave out statements, golds and answers of exams; ask robots to stay away")
+    parser.add_argument(
+        "--public",
+        nargs="?",
+        const="draft",
+        metavar="EDITION",
+        help="for publishing, as an edition of this name: without statements, golds and answers of exams, and closed to robots",
+    )
     parser.add_argument("--strict", action="store_true", help="end with 1 where an answer is missing or could not be graded, and say which")
 
 

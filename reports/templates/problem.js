@@ -45,6 +45,7 @@
       columns.append(column);
     });
     place.append(columns);
+    place.scrollIntoView({ block: "nearest" });
   };
   const last = [];
   boxes.forEach((box) => box.addEventListener("change", () => {

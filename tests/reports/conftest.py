@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -39,6 +41,50 @@ LEVEL = {
     "trd": 0.84, "opsd": 0.37, "sft_teacher": 0.7, "placebo": 0.32,
 }  # fmt: skip
 CONTROLS = ("sft_teacher", "placebo")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One browser for all tests of pages: Debian's, driven through its own protocol."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright (pip install -e '.[dev]')")
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """A function that opens a file of the site in a window of its own. At the end: no fault in the console, no request to any host."""
+    with contextlib.ExitStack() as windows:
+        said, asked = [], []
+
+        def opened(path, width=1280, scheme="light", height=900):
+            context = windows.enter_context(chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme))
+            page = context.new_page()
+            page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+            page.on("pageerror", lambda fault: said.append(str(fault)))
+            page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+            page.on("request", lambda request: asked.append(request.url))
+            page.goto(path if isinstance(path, str) else path.as_uri())
+            return page
+
+        yield opened
+        assert said == []
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.fixture
+def look(visit):
+    """A function that opens a page, runs a probe in it, and gives what the probe returns."""
+
+    def looked(path, probe, width=1280, scheme="light"):
+        return visit(path, width, scheme).evaluate(f"() => {{ {probe} }}")
+
+    return looked
 
 
 @pytest.fixture(scope="session")

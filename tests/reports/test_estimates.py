@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reports.estimates import estimate, holm
+from harness.statistics import estimate, holm
 
 
 def test_one_seed_is_the_mean_over_problems_and_its_error():

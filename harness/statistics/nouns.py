@@ -1,0 +1,56 @@
+"""What a statistic comes to: a mean with its error, and a difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scipy.special import stdtr, stdtrit
+
+LEVEL = 0.95  # of every interval, two-sided
+FEWEST_SEEDS = 3  # with fewer, two rows are compared as the checkpoints that they are, not as methods
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean and its standard error; no error where one problem or nothing was seen. `bounds`: an interval better than the t interval."""
+
+    value: float
+    stderr: float | None
+    freedom: float | None = None  # degrees of freedom of the error; None where the error is 0 or none
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def interval95(self) -> tuple[float, float] | None:
+        if self.bounds is not None or self.stderr is None:
+            return self.bounds
+        half = 0.0 if self.stderr == 0 or self.freedom is None else float(stdtrit(self.freedom, (1 + LEVEL) / 2)) * self.stderr
+        return self.value - half, self.value + half
+
+    @property
+    def p_value(self) -> float | None:
+        """Two-sided, against zero, by the t distribution."""
+        if self.stderr is None:
+            return None
+        if self.stderr == 0 or self.freedom is None:
+            return 0.0 if self.value else 1.0
+        return float(2 * stdtr(self.freedom, -abs(self.value) / self.stderr))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """B minus A, paired by problem and by seed, with its 95% interval.
+
+    `seeds` is how many pairs of seeds it is over, 0 where neither side was trained. `p_value` is two-sided against zero.
+    """
+
+    value: float
+    interval95: tuple[float, float] | None  # None for a single problem
+    stderr: float | None = None
+    p_value: float | None = None
+    seeds: int = 0
+    problems: int = 0
+
+    @property
+    def checkpoints(self) -> bool:
+        """It compares these checkpoints, not the methods that made them: training again could turn it round."""
+        return 0 < self.seeds < FEWEST_SEEDS
