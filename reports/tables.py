@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.results import Result
+from harness.step import digest
 from reports.audits import audits
 from reports.beside import beside
 from reports.caps import under_caps
@@ -24,6 +25,8 @@ from reports.recovered import Way
 from reports.rows import Field, row
 from reports.sentence import judged
 from reports.written import writing
+
+SLUG = 96  # characters
 
 
 def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | None = None, retired: Sequence[Result] = ()) -> Board:
@@ -166,7 +169,9 @@ def _anchors(slug: str, labels: Sequence[str]) -> Iterable[str]:
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-") or "row"
+    """What may stand in an address and in the name of a file; a long one keeps its beginning and a hash of the whole."""
+    slug = re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-") or "row"
+    return slug if len(slug) <= SLUG else f"{slug[: SLUG - 9]}-{digest(text)[:8]}"
 
 
 def _provenance(results: Sequence[Result]) -> Provenance:

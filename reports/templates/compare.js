@@ -56,8 +56,15 @@ globalThis.site = {
     });
     table.append(thead, body);
     const title = made("h2", `${data.rows[j]} minus ${data.rows[i]}`);
-    const fit = made("div", undefined, "fit");
-    fit.append(table);
+    const boxed = (inside, said) => {
+      const box = made("div", undefined, "fit");
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", said);
+      box.append(inside);
+      return box;
+    };
+    const fit = boxed(table, "Differences by exam");
     out.append(title, fit, made("h2", `${of.name}, problem by problem`));
     const problems = of.right[i].map((right, at) => [at, right, of.graded[i][at], of.right[j][at], of.graded[j][at]])
       .map(([at, r, g, s, h]) => ({ at, first: `${r}/${g}`, second: `${s}/${h}`, gap: g && h ? s / h - r / g : 0 }))
@@ -72,9 +79,7 @@ globalThis.site = {
       lines.append(row);
     });
     listing.append(top, lines);
-    const box = made("div", undefined, "fit");
-    box.append(listing);
-    out.append(box);
+    out.append(boxed(listing, "Problem by problem"));
     history.replaceState(null, "", `#group=${encodeURIComponent(group.value)}&a=${i}&b=${j}&exam=${exam.value}`);
   };
   site.show = begin;

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +43,15 @@ LEVEL = {
     "trd": 0.84, "opsd": 0.37, "sft_teacher": 0.7, "placebo": 0.32,
 }  # fmt: skip
 CONTROLS = ("sft_teacher", "placebo")
+
+
+@pytest.fixture(scope="session")
+def answered():
+    """A function that gives a row answers in a store: see answered.py."""
+    spec = importlib.util.spec_from_file_location("answered", Path(__file__).with_name("answered.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.answered
 
 
 @pytest.fixture(scope="session")
