@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from harness.results import Result, read_results, read_retired, read_suites
+from harness import catalogue
+from harness.shelf import read_shelf
 from harness.store import write_atomically
 from reports import html, markdown, sheets, spreadsheet
 from reports.nouns import Board
@@ -36,12 +38,11 @@ def write(made: Board, out: Path) -> list[Path]:
 
 
 def load(results_folders: Sequence[Path]) -> Board:
-    """The board of all rows below these folders, each suite as its `suite.json` orders it."""
-    results: list[Result] = []
-    retired: list[Result] = []
-    suites = {}
-    for folder in results_folders:
-        results += read_results(folder)
-        retired += read_retired(folder)
-        suites |= read_suites(folder)
-    return board(results, suites, retired)
+    """The board of all rows below these folders that can be used, each suite as its `suite.json` orders it."""
+    shelf = read_shelf(results_folders)
+    here = {result.suite for result in shelf.results if result.reported is not None}
+    asked = {name for suite in (shelf.suites or {}).values() for name in (suite.get("report") or {}).get("reported") or ()}
+    lie = catalogue.reported()
+    known = read_shelf([lie[name] for name in sorted(asked - here) if name in lie])
+    made = board((*shelf.results, *known.results), shelf.suites, shelf.retired)
+    return replace(made, left_out=(*shelf.left_out, *known.left_out))

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.results import Answers, Meters, Overlap
+from harness.shelf import LeftOut
 from reports.estimates import Estimate
 from reports.words import Span
+
+if TYPE_CHECKING:
+    from reports.apart import Apart, Comparison
+    from reports.published import PublishedTable
+    from reports.replication import Card
 
 AGAIN = "student_again"  # the untrained student, sitting every exam a second time
 SEEDS_FOR_RANKS = 3
@@ -119,6 +126,7 @@ class Row:
     ended_by: str | None
     diagnostics: Mapping[str, float]
     anchor: str
+    method: str | None = None  # of the catalogue; None for a model itself
     gaps: tuple[str, ...] = ()  # of all exams, and seeds that are not done: why nobody should publish the row as it stands
 
 
@@ -371,6 +379,9 @@ class Group:
     under_caps: tuple[UnderCaps, ...] = ()
     audits: tuple[Audited, ...] = ()
     beside: Beside | None = None
+    published: tuple[PublishedTable, ...] = ()  # what others reported of the same models; in no figure of the rest
+    cards: tuple[Card, ...] = ()  # their claims beside ours
+    apart: tuple[Comparison, ...] = ()  # rows that differ in one answer alone
     pairing: str | None = None  # who learns from whom, in which mode, and what is declared to differ
 
     @property
@@ -422,3 +433,6 @@ class Board:
     groups: tuple[Group, ...]
     deviations: tuple[Deviation, ...]
     provenance: Provenance
+    published: tuple[PublishedTable, ...] = ()  # all that there are, whether a suite asks for them or not
+    apart: tuple[Apart, ...] = ()  # what one answer is worth, over all suites
+    left_out: tuple[LeftOut, ...] = ()  # files that could not be used, each with its fault and its remedy

@@ -65,6 +65,7 @@ def row(draft: Draft, field: Field, rank: tuple[int, int] | None, anchor: str) -
         ended_by=" · ".join(dict.fromkeys(result.ended_by for result in shown if result.ended_by)) or None,
         diagnostics=_mean_diagnostics(shown),
         anchor=anchor,
+        method=first.method,
         gaps=tuple(_gaps_of(draft)),
     )
 

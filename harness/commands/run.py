@@ -20,9 +20,10 @@ from harness.progress import Screen, clock
 from harness.provenance import provenance
 from harness.records import Fault
 from harness.rehearse import rehearsal, said
-from harness.results import SUITE_FILE, read_result, read_results, row_file, write_result
+from harness.results import SUITE_FILE, read_result, row_file, write_result
 from harness.run import carry_out, refuse_silent_edits, states, tokens_written
 from harness.sampling.available import check_engine, check_lm_eval, rank_served
+from harness.shelf import read_results
 from harness.spec import Suite, load_suite
 from harness.store import Store, must_be_writable, open_store, write_atomically
 

@@ -288,6 +288,7 @@ class Report(Section):
     baseline: str | None = None
     controls: list[str] = []
     primary: Primary | None = None
+    reported: list[str] = []  # names below results/reported/: what others published, shown apart
 
 
 class SuiteFile(Section):
