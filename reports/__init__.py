@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from harness import catalogue
+from harness.shelf import LeftOut, Shelf, read_shelf
 from harness.store import Store, write_atomically
 from reports import site
 from reports.nouns import Board
-from reports.reading import Evidence, read
 from reports.tables import board
 
 WRITTEN = "files.txt"  # beside the pages: what the site is made of
@@ -17,15 +18,15 @@ WRITTEN = "files.txt"  # beside the pages: what the site is made of
 
 def render(results_folders: Sequence[Path], out: Path, store: Path | None = None, public: str | None = None) -> list[Path]:
     """Write the site of all rows below these folders, and say which files it is made of, the first page first."""
-    evidence = read(results_folders)
-    return write(evidence, board_of(evidence), out, store, public)
+    shelf = shelf_of(results_folders)
+    return write(shelf, board_of(shelf), out, store, public)
 
 
-def write(evidence: Evidence, made: Board, out: Path, store: Path | None = None, public: str | None = None) -> list[Path]:
+def write(shelf: Shelf, made: Board, out: Path, store: Path | None = None, public: str | None = None) -> list[Path]:
     """`store`: where completions are looked up; without it pages show counts alone. `public`: the name of an edition, which shows none."""
     at_hand = Store(store) if store and store.is_dir() else None
     written = []
-    for name, text in site.files(evidence, made, at_hand, public):
+    for name, text in site.files(shelf, made, at_hand, public):
         write_atomically(out / name, text.encode())
         written.append(name)
     forget(out, set(written))
@@ -43,9 +44,27 @@ def forget(out: Path, kept: set[str]) -> None:
 
 
 def load(results_folders: Sequence[Path]) -> Board:
-    """The board of all rows below these folders, each suite as its `suite.json` orders it."""
-    return board_of(read(results_folders))
+    """The board of all rows below these folders that can be used, each suite as its `suite.json` orders it."""
+    return board_of(shelf_of(results_folders))
 
 
-def board_of(evidence: Evidence) -> Board:
-    return replace(board(evidence.results, evidence.suites, evidence.retired), refused=evidence.refused)
+def shelf_of(results_folders: Sequence[Path]) -> Shelf:
+    """What lies below these folders, and the published figures that its suites ask for."""
+    shelf = read_shelf(results_folders)
+    here = {result.suite for result in shelf.results if result.reported is not None}
+    asked = {name for suite in (shelf.suites or {}).values() for name in (suite.get("report") or {}).get("reported") or ()}
+    lie = catalogue.reported()
+    known = read_shelf([lie[name] for name in sorted(asked - here) if name in lie])
+    left_out = tuple(_below(each, results_folders) for each in (*shelf.left_out, *known.left_out))
+    return replace(shelf, results=(*shelf.results, *known.results), left_out=left_out)
+
+
+def _below(each: LeftOut, folders: Sequence[Path]) -> LeftOut:
+    """Named from its folder of results on: where that lies on this machine is no matter of the page."""
+    for folder in folders:
+        each = LeftOut(each.path.removeprefix(f"{folder}/"), each.said.replace(f"{folder}/", ""))
+    return each
+
+
+def board_of(shelf: Shelf) -> Board:
+    return replace(board(shelf.results, shelf.suites, shelf.retired), left_out=shelf.left_out)

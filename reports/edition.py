@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from reports.reading import Evidence
+from harness.shelf import Shelf
 
 # Stands on every public page: a model that can continue it has been trained on results of exams.
 CANARY = "Results of examinations, not for training. opd-harness canary 8d0c6f1e-52b7-4f0e-9a36-b1d1c0de7a44"
@@ -21,12 +21,12 @@ class Edition:
     canary: str = CANARY
 
 
-def edition(name: str, evidence: Evidence) -> Edition:
+def edition(name: str, shelf: Shelf) -> Edition:
     """The same results and suites give the same hash, wherever and whenever the site is rendered."""
-    rows = sorted(json.dumps(result.model_dump(mode="json"), sort_keys=True) for result in evidence.results)
-    suites = json.dumps(evidence.suites, sort_keys=True, default=str)
+    rows = sorted(json.dumps(result.model_dump(mode="json"), sort_keys=True) for result in shelf.results)
+    suites = json.dumps(shelf.suites, sort_keys=True, default=str)
     found = hashlib.sha256("\n".join([*rows, suites]).encode()).hexdigest()[:16]
-    return Edition(name, found, _bibtex(name, found, sorted({result.suite for result in evidence.results})))
+    return Edition(name, found, _bibtex(name, found, sorted({result.suite for result in shelf.results})))
 
 
 def _bibtex(name: str, found: str, suites: list[str]) -> str:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.results import Answers, Meters, Overlap
+from harness.shelf import LeftOut
 from harness.statistics import FEWEST_SEEDS, Difference, Estimate
 from reports.findings import Kept, Luck, Noise, PassCurves, Recovered, Verdict
 from reports.words import Span
+
+if TYPE_CHECKING:
+    from reports.apart import Apart, Comparison
+    from reports.published import PublishedTable
+    from reports.replication import Card
 
 AGAIN = "student_again"  # the untrained student, sitting every exam a second time
 SEEDS_FOR_RANKS = FEWEST_SEEDS
@@ -113,8 +120,8 @@ class Row:
     ended_by: str | None
     diagnostics: Mapping[str, float]
     anchor: str
+    method: str | None = None  # of the catalogue; None for a model itself
     gaps: tuple[str, ...] = ()  # of all exams, and seeds that are not done: why nobody should publish the row as it stands
-    method: str | None = None  # its entry of the catalogue
     recovered: Recovered | None = None  # of the way to the teacher; None for rows that went none: references, what was only reported
     kept: tuple[Kept, ...] = ()  # one for each of the suite's margins
 
@@ -368,6 +375,9 @@ class Group:
     under_caps: tuple[UnderCaps, ...] = ()
     audits: tuple[Audited, ...] = ()
     beside: Beside | None = None
+    published: tuple[PublishedTable, ...] = ()  # what others reported of the same models; in no figure of the rest
+    cards: tuple[Card, ...] = ()  # their claims beside ours
+    apart: tuple[Comparison, ...] = ()  # rows that differ in one answer alone
     pairing: str | None = None  # who learns from whom, in which mode, and what is declared to differ
     luck: Luck | None = None
     verdicts: tuple[Verdict, ...] = ()  # on the suite's claims, in their order
@@ -427,17 +437,11 @@ class Deviation:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A file of results that could not be used, and why; nothing on the board depends on it."""
-
-    file: str
-    why: str
-
-
-@dataclass(frozen=True)
 class Board:
     title: str
     groups: tuple[Group, ...]
     deviations: tuple[Deviation, ...]
     provenance: Provenance
-    refused: tuple[Refused, ...] = ()
+    published: tuple[PublishedTable, ...] = ()  # all that there are, whether a suite asks for them or not
+    apart: tuple[Apart, ...] = ()  # what one answer is worth, over all suites
+    left_out: tuple[LeftOut, ...] = ()  # files that could not be used, each with its fault and its remedy

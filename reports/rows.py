@@ -70,8 +70,8 @@ def row(draft: Draft, among: Field, rank: tuple[int, int] | None, anchor: str) -
         ended_by=" · ".join(dict.fromkeys(result.ended_by for result in shown if result.ended_by)) or None,
         diagnostics=_mean_diagnostics(shown),
         anchor=anchor,
-        gaps=tuple(_gaps_of(draft)),
         method=first.method,
+        gaps=tuple(_gaps_of(draft)),
         recovered=recovered(draft, among.way),
         kept=kept(draft, among.margins, among.exams, cells, among.beside, among.untrained),
     )

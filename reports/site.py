@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.shelf import Shelf
 from harness.store import Store
 from reports import catalogued, comparing, document, html, latex, markdown, sheets, spreadsheet
 from reports.columns import endpoint, primary
@@ -15,7 +16,6 @@ from reports.grids import Grid, drafts_of, grids
 from reports.nouns import Board, Group
 from reports.pages import Map, PageLink, Place
 from reports.pictures import Pictures, pictures
-from reports.reading import Evidence
 from reports.runs import run_page
 
 File = tuple[str, str]
@@ -40,11 +40,11 @@ class Known:
     pictures: Pictures
 
 
-def files(evidence: Evidence, board: Board, store: Store | None = None, public: str | None = None) -> Iterator[File]:
+def files(shelf: Shelf, board: Board, store: Store | None = None, public: str | None = None) -> Iterator[File]:
     """Names below the site's folder, and texts. `store`: where answers may be looked up. `public`: the name of an edition, which shows none."""
-    known = [Known(group, found, pictures(group)) for group in board.groups for found in [drafts_of(group, evidence.results)]]
+    known = [Known(group, found, pictures(group)) for group in board.groups for found in [drafts_of(group, shelf.results)]]
     runs = frozenset(row.anchor for each in known for row in each.group.rows if row.label in each.drafts)
-    frozen = edition(public, evidence) if public else None
+    frozen = edition(public, shelf) if public else None
     site = Map(_pages(known), runs, frozen)
     yield "index.html", html.page(board, Place(site, alone=True))
     for name, made in SHEETS:
@@ -54,14 +54,14 @@ def files(evidence: Evidence, board: Board, store: Store | None = None, public: 
         yield "robots.txt", "User-agent: *\nDisallow: /\n"
     yield "site.css", html.style()
     yield "site.js", html.script()
-    shown = [grid for each in known for grid in _grids(each, evidence, None if frozen else store)]
+    shown = [grid for each in known for grid in _grids(each, shelf, None if frozen else store)]
     suites = {
-        name: f"suites/{number}.html" for number, name in enumerate(sorted(evidence.suites)) if name in {e.group.suite for e in known}
+        name: f"suites/{number}.html" for number, name in enumerate(sorted(shelf.suites or {})) if name in {e.group.suite for e in known}
     }
     if known:
-        yield from _summaries(site, known, shown, evidence)
+        yield from _summaries(site, known, shown, shelf)
     for name, file in suites.items():
-        text = json.dumps(evidence.suites[name], indent=1, sort_keys=True, ensure_ascii=False)
+        text = json.dumps((shelf.suites or {})[name], indent=1, sort_keys=True, ensure_ascii=False)
         yield file, html.rendered("suite.html.j2", Place(site, file, "../"), name=name, text=text)
     entries = catalogued.entries(board.groups)
     yield "methods.html", html.rendered("methods.html.j2", Place(site, "methods.html"), entries=entries)
@@ -71,7 +71,7 @@ def files(evidence: Evidence, board: Board, store: Store | None = None, public: 
         mine = {grid.exam.key: grid.folder for grid in shown if grid.group is each.group}
         for row in each.group.rows:
             if row.anchor in runs:
-                suite = evidence.suites.get(each.group.suite, {})
+                suite = (shelf.suites or {}).get(each.group.suite, {})
                 page = run_page(each.group, row, each.drafts[row.label].results, suite, store)
                 place = Place(site, f"runs/{row.anchor}.html", "../")
                 yield place.of, html.rendered("run.html.j2", place, page=page, suites=suites, grids=mine, known={e.name for e in entries})
@@ -86,17 +86,17 @@ def _pages(known: list[Known]) -> tuple[PageLink, ...]:
     return tuple(PageLink(*each) for each in [*found, ("methods.html", "Methods")])
 
 
-def _grids(each: Known, evidence: Evidence, store: Store | None) -> Iterator[Grid]:
+def _grids(each: Known, shelf: Shelf, store: Store | None) -> Iterator[Grid]:
     mine = [result for draft in each.drafts.values() for result in draft.results]
     yield from grids(each.group, mine, store)
 
 
-def _summaries(site: Map, known: list[Known], shown: list[Grid], evidence: Evidence) -> Iterator[File]:
+def _summaries(site: Map, known: list[Known], shown: list[Grid], shelf: Shelf) -> Iterator[File]:
     yield "charts.html", html.rendered("charts.html.j2", Place(site, "charts.html"), every=[each.pictures for each in known])
     yield "problems.html", html.rendered("problems.html.j2", Place(site, "problems.html"), grids=shown)
     yield "compare.html", html.rendered("compare.html.j2", Place(site, "compare.html"), groups=[each.group for each in known])
     for each in known:
-        wanted, pass_k = primary(evidence.suites.get(each.group.suite, {}), each.group.exams)
+        wanted, pass_k = primary((shelf.suites or {}).get(each.group.suite, {}), each.group.exams)
         untrained = each.drafts.get(each.group.untrained or "")
         over = endpoint(wanted, pass_k, each.group.exams, untrained)
         mine = [grid for grid in shown if grid.group is each.group]

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.results import Result
 from harness.step import digest
+from reports.apart import comparisons, pooled_over
 from reports.audits import audits
 from reports.beside import beside
 from reports.caps import under_caps
@@ -21,7 +22,10 @@ from reports.drafts import drafts, is_reference, mean, rank_intervals
 from reports.noise import luck, noise
 from reports.nouns import AGAIN, BLOCKS, Board, Deviation, Group, Provenance, Row
 from reports.pairing import pairing
+from reports.published import PublishedTable, published_tables
+from reports.published import beside as beside_published
 from reports.recovered import Way
+from reports.replication import card
 from reports.rows import Field, row
 from reports.sentence import judged
 from reports.written import writing
@@ -35,16 +39,25 @@ def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | N
     `retired`: rows that an earlier form of a suite left. They are shown apart, and no figure of the others depends on them.
     """
     suites = suites or {}
+    tables = published_tables(results)
+    results = [result for result in results if result.reported is None]
     names = sorted({result.suite for result in results})
     groups: list[Group] = []
     for name in names:
         mine = [result for result in results if result.suite == name]
         left = [result for result in retired if result.suite == name]
-        made = list(_groups(mine, suites.get(name, {})))
+        made = list(_groups(mine, suites.get(name, {}), tables))
         groups += decided(
             judged([_with_retired(group, budget, found) for (group, budget), found in zip(made, _homes(made, left), strict=True)])
         )
-    return Board(" + ".join(names) or "no results", tuple(groups), tuple(_deviations(names, suites)), _provenance(results))
+    return Board(
+        title=" + ".join(names) or "no results",
+        groups=tuple(groups),
+        deviations=tuple(_deviations(names, suites)),
+        provenance=_provenance(results),
+        published=tables,
+        apart=pooled_over(each for group in groups for each in group.apart),
+    )
 
 
 def _deviations(names: Sequence[str], suites: Mapping[str, Mapping[str, Any]]) -> Iterable[Deviation]:
@@ -56,7 +69,7 @@ def _deviations(names: Sequence[str], suites: Mapping[str, Mapping[str, Any]]) -
         yield Deviation(said, () if len(of) == len(names) else tuple(of))
 
 
-def _groups(results: Sequence[Result], suite: Mapping[str, Any]) -> Iterable[tuple[Group, str | None]]:
+def _groups(results: Sequence[Result], suite: Mapping[str, Any], tables: Sequence[PublishedTable]) -> Iterable[tuple[Group, str | None]]:
     """Each with its budget, which the group itself names only where there are several."""
     pairs = dict.fromkeys([*map(str, suite.get("pairs") or ()), *sorted({result.pair for result in results})])
     for pair in pairs:
@@ -66,10 +79,12 @@ def _groups(results: Sequence[Result], suite: Mapping[str, Any]) -> Iterable[tup
         for budget in budgets:
             rows = [result for result in mine if result.budget == budget or is_reference(result) or result.role == "reported"]
             if rows:
-                yield _group(rows, suite, pair, budget, len(budgets) > 1), budget
+                yield _group(rows, suite, pair, budget, len(budgets) > 1, beside_published(tables, suite, pair)), budget
 
 
-def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budget: str | None, several: bool) -> Group:
+def _group(
+    results: Sequence[Result], suite: Mapping[str, Any], pair: str, budget: str | None, several: bool, tables: Sequence[PublishedTable]
+) -> Group:
     exams = exam_columns(results, suite)
     named = [str(label) for label in suite.get("rows") or ()]
     found = drafts(results, exams, named)
@@ -129,6 +144,11 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         difficulties=by_difficulty,
         undivided=undivided,
         beside=beside(as_shown, untrained, [str(name) for name in suite.get("tasks") or ()]),
+        published=tuple(tables),
+        cards=tuple(
+            card(table, in_suite, exams, report.get("baseline"), list(map(str, suite.get("deviations") or ()))) for table in tables
+        ),
+        apart=comparisons(in_suite, over, results[0].suite, pair, budget if several else None, wanted.title),
         pairing=pairing(who, (suite.get("budgets") or {}).get(budget)),
         luck=luck(methods, over),
         verdicts=verdicts(suite, in_suite, exams, wanted, pair, budget),

@@ -10,7 +10,6 @@ import reports
 from harness.records import Fault
 from harness.store import write_atomically
 from reports import document, latex, markdown, spreadsheet
-from reports.reading import read
 
 FORMATS = {"csv": spreadsheet.text, "markdown": markdown.text, "latex": latex.text, "json": document.text}
 
@@ -23,11 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Raises Fault where there is nothing to export. Files that cannot be used are named, and left out."""
-    board = reports.board_of(read(args.results))
+    board = reports.load(args.results)
     if not board.groups:
         raise Fault(f"{', '.join(map(str, args.results))}: no row of results in there. Run `harness run SUITE` first.")
-    for each in board.refused:
-        print(f"harness: left out: {each.file}: {each.why}", file=sys.stderr)
+    for each in board.left_out:
+        print(f"harness: left out: {each.path}: {each.said}", file=sys.stderr)
     text = FORMATS[args.to](board)
     if args.out is None:
         sys.stdout.write(text)

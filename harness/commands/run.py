@@ -20,9 +20,10 @@ from harness.progress import Screen, clock
 from harness.provenance import provenance
 from harness.records import Fault
 from harness.rehearse import rehearsal, said
-from harness.results import SUITE_FILE, read_result, read_results, row_file, write_result
+from harness.results import SUITE_FILE, read_result, row_file, write_result
 from harness.run import carry_out, refuse_silent_edits, states, tokens_written
 from harness.sampling.available import check_engine, check_lm_eval, rank_served
+from harness.shelf import read_results
 from harness.spec import Suite, load_suite
 from harness.store import Store, must_be_writable, open_store, write_atomically
 
@@ -194,13 +195,12 @@ def closing(site: Path, store: Path, folder: Path, found: list, failures: dict, 
     """The table, the exact tokens, where the page is; the exit code."""
     import reports
     from reports import terminal
-    from reports.reading import read
 
-    evidence = read([folder])
-    board = reports.board_of(evidence)
+    shelf = reports.shelf_of([folder])
+    board = reports.board_of(shelf)
     console = terminal.console()
     console.print(terminal.renderable(board))
-    written = reports.write(evidence, board, site, store)
+    written = reports.write(shelf, board, site, store)
     console.print(
         "tokens written: "
         + " · ".join(f"{kind} {t['shared']:,} (each row alone {t['alone']:,})" for kind, t in tokens.items())

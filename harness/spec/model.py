@@ -291,6 +291,7 @@ class Report(Section):
     controls: list[str] = []
     primary: Primary | None = None
     margins: dict[str, Annotated[float, Field(gt=0.0, lt=1.0)]] = {}
+    reported: list[str] = []  # names below results/reported/: what others published, shown apart
 
 
 class Claim(Section):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.metrics import pass_at
 from harness.results import Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result, write_result
 
 SAMPLES = 16
@@ -102,11 +103,12 @@ def look(visit):
 def make_score():
     def made(correct, samples=SAMPLES, protocol="quickstart@3fe1", problems_hash="p-1", graded=None, truncated=0) -> ExamScore:
         graded = list(graded or [samples] * len(correct))
+        correct = [int(count) for count in correct]
         rates = np.array(correct) / np.array(graded)
         return ExamScore(
-            problems=len(correct), samples=samples, problems_hash=problems_hash, graded=graded, correct=[int(count) for count in correct],
+            problems=len(correct), samples=samples, problems_hash=problems_hash, graded=graded, correct=correct,
             avg_at=AvgAt(k=samples, value=float(rates.mean()), stderr=float(rates.std(ddof=1) / len(rates) ** 0.5)),
-            pass_at={"1": 0.5, "8": 0.5, "16": 0.5}, truncated=truncated, ungraded=samples * len(correct) - sum(graded), protocol=protocol,
+            pass_at={str(k): pass_at(correct, graded, k) for k in (1, 8, 16) if k <= min(graded)}, truncated=truncated, ungraded=samples * len(correct) - sum(graded), protocol=protocol,
         )  # fmt: skip
 
     return made

@@ -10,7 +10,8 @@ import jinja2
 import pytest
 
 import reports
-from harness.results import Overlap, read_results, write_result
+from harness.results import Overlap, write_result
+from harness.shelf import read_results
 from reports import html, markdown, spreadsheet, terminal, wrapping
 from reports.tables import board
 

@@ -6,9 +6,9 @@ import re
 import pytest
 
 import reports
-from harness.results import read_results, write_result
+from harness.results import write_result
+from harness.shelf import read_results, read_retired
 from reports import html, markdown, terminal
-from reports.reading import read
 from reports.tables import board
 
 LABELS = ("student", "student_again", "teacher", "forward_kl", "trd", "sft_teacher", "placebo")
@@ -62,13 +62,13 @@ def test_only_current_rows_are_read_as_results(home, current, left):
     def address(row):
         return row.pair, row.label, row.budget or "", row.seed or 0
 
-    assert sorted(read([home]).retired, key=address) == sorted(left, key=address)
+    assert sorted(read_retired(home), key=address) == sorted(left, key=address)
 
 
 def test_without_a_list_all_files_are_current(home, current, left):
     write_suite(home)
     assert len(read_results(home)) == len(current) + len(left)
-    assert read([home]).retired == ()
+    assert read_retired(home) == []
 
 
 def test_they_change_no_figure(home, clean):

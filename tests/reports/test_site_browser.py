@@ -167,7 +167,7 @@ def test_hostile_text_shows_as_text_and_does_nothing(visit, tmp_path, make_row, 
             )
             == 0
         ), path
-        assert page.evaluate("document.querySelectorAll('script').length") == 1, path
+        assert page.evaluate("document.querySelectorAll('script').length") == 1 + (path.name == "compare.html"), path
         assert page.title().endswith("on-policy distillation"), path
     page.goto((problem / "23.html").as_uri())
     assert "␛[31mred␛[0m␛]0;title␇" in page.inner_text("article pre")
