@@ -136,7 +136,7 @@ BROKEN = [
         "report.margins.ifeval",
         ["no exam or task 'ifeval'"],
     ),
-    ("margin-in-points", changed(("controls: [trd]", "margins: {chain-exam: 1}")), "1}", "report.margins.chain-exam", ["number below 1"]),
+    ("margin-in-points", changed(("controls: [trd]", "margins: {chain-exam: 1}")), "1}}", "report.margins.chain-exam", ["number below 1"]),
     ("unknown-deep", changed(("warmup: 0.1", "warm_up: 0.1")), "warm_up", "train.optim.warm_up", ["Did you mean 'warmup'?"]),
     ("unknown-sampling", changed(("top_k: 20", "topk: 20")), "topk: 20", "train.sampling.teacher.topk", ["Did you mean 'top_k'?"]),
     ("missing-deep", changed(("batch: 32, ", "")), "optim: {learning", "train.optim.batch", ["is missing", "Add `batch:`"]),
