@@ -134,7 +134,7 @@ def text(described: dict, name: str) -> str:
         lines += ["", f"to do: {len(todo) - len(again)} new{other}"]
         lines += [f"  {step['key'][:10]}  {step['title']}  [{shortened(step['why'])}]" for step in again[:40]]
         lines += [f"  … and {len(again) - 40} more; `--json` lists all"] if len(again) > 40 else []
-    found = power_text.lines(described["power"])
+    found = power_text.lines(described["power"]) if "power" in described else []
     return "\n".join([*lines, *([""] if found else []), *found, "", *costs(described)])
 
 
