@@ -48,10 +48,12 @@ class PrimaryPower:
 
 @dataclass(frozen=True)
 class ClaimPower:
-    """`detects` above the claim's margin, at the level that Holm asks of the first of all claims; None where seeds are too few to decide."""
+    """`detects` above the claim's margin, at the level that Holm asks of the first of all claims, with so many seeds: those of the suite, or the
+    fewest that decide anything. None where an exam's size is not known."""
 
     say: str
     that: str
+    seeds: int
     detects: float | None
     power_at_wanted: float | None
 
@@ -147,13 +149,14 @@ def _claim(claim: Claim, suite: Suite, sats: Mapping[str, Sat], seeds: int, want
     metric, over, weight = _endpoint(suite, sats)
     exams = _weighed(claim.exams or over, claim.metric or metric, "exams" if claim.exams else weight, sats)
     references = sum(label in REFERENCES for label in (order.a, order.b))
-    if exams is None or (references < 2 and seeds < FEWEST_SEEDS):
-        return ClaimPower(claim.say, claim.that, None, None)
-    runs, against = (0, "base") if references == 2 else (seeds, "base" if references else "row")
+    runs, against = (0, "base") if references == 2 else (max(seeds, FEWEST_SEEDS), "base" if references else "row")
+    if exams is None:
+        return ClaimPower(claim.say, claim.that, runs, None, None)
     alpha = ALPHA / _times(suite)
     return ClaimPower(
         claim.say,
         claim.that,
+        runs,
         detectable(exams, runs, alpha, against),  # pyright: ignore[reportArgumentType]
         power_at(wanted, exams, runs, alpha, against),  # pyright: ignore[reportArgumentType]
     )
