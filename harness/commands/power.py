@@ -32,26 +32,24 @@ def lines(found: dict[str, Any]) -> list[str]:
         made.append(f"  of methods, as the first of {found['comparisons']}: {more}")
         if primary["samples_wanted"]:
             asked = ", ".join(f"{n} on {name}" for name, n in primary["samples_wanted"].items())
-            made.append(
-                f"  {points(wanted)} of {found['comparisons']} at least cost: n = {asked}: {primary['answers_wanted']:,} answers a row"
-            )
+            made.append(f"  to find {points(wanted)} so, at least cost: n = {asked} ({primary['answers_wanted']:,} answers a row)")
         else:
-            made.append(
-                f"  {points(wanted)} of {found['comparisons']}: no number of answers would do; it takes more seeds, or more problems"
-            )
+            made.append(f"  to find {points(wanted)} so no number of answers would do: it takes more seeds, or more problems")
     if found["claims"]:
         made += ["", f"claims: the smallest difference beyond the margin that decides, and the power at {points(wanted)}"]
-        for claim in found["claims"]:
-            said = (
-                "undecided: fewer than 3 seeds"
-                if claim["detects"] is None
-                else f"{points(claim['detects'])}, {claim['power_at_wanted']:.0%}"
-            )
-            made.append(f"  {claim['that']:<44}{said:>14}  {claim['say']}"[:200])
+        wide = max(len(claim["that"]) for claim in found["claims"])
+        made += [f"  {claim['that']:<{wide}}  {_decides(claim, seeds)}" for claim in found["claims"]]
     seed = f", a row's score varies by {points(found['seed_sd'])} from seed to seed" if found["seed_sd"] else ""
     unknown = any(exam["base"] is None for exam in found["exams"])
     guessed = "problems never sat are as hard as Beta(0.6, 0.6), and " if unknown else ""
     return [*made, f"  Taken for granted: {guessed}rows differ alike on all problems{seed}."]
+
+
+def _decides(claim: dict[str, Any], seeds: int) -> str:
+    if claim["detects"] is None:
+        return "not known: how many problems an exam has is told by loading it alone"
+    said = f"{points(claim['detects'])}, {claim['power_at_wanted']:.0%}"
+    return f"nothing with {seeds} seed{'s' if seeds > 1 else ''}; with {claim['seeds']} {said}" if 0 < seeds < claim["seeds"] else said
 
 
 def points(fraction: float) -> str:
