@@ -13,6 +13,7 @@ import jinja2
 from harness.results import Meters
 from reports import words
 from reports.charts import chart, coloured
+from reports.concluded import probability
 from reports.diagnostics import column_groups, never_cut
 from reports.difficulty import FEW
 from reports.drilldown import PER_CELL
@@ -159,7 +160,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         name: getattr(words, name)
-        for name in ("percent", "points", "gap", "interval", "sure", "series", "short", "hours", "amount", "moment", "measured")
+        for name in ("percent", "points", "gap", "interval", "series", "short", "hours", "amount", "moment", "measured")
     }
     environment.filters |= {
         "breakable": breakable,
@@ -169,6 +170,7 @@ def _environment() -> jinja2.Environment:
         "bucket": words.bucket,
         "tokens": words.tokens,
         "typeset": typeset,
+        "sure": probability,
     }
     environment.globals |= {
         "plural": words.plural,

@@ -9,7 +9,7 @@ from harness.statistics import holm
 from reports.drafts import LEVEL
 from reports.findings import Noise
 from reports.nouns import SEEDS_FOR_RANKS, Group, Row
-from reports.words import Span, hours, listed, plural, points
+from reports.words import Span, hours, listed, percent, plural, points
 
 MANY = 4  # above so many, rows that nothing is claimed of are counted, not named
 CHEAPER = 0.9  # a row is called the cheapest where it costs less than this share of every other
@@ -34,7 +34,7 @@ def noise(group: Group) -> str:
     said = "Noise is tested at 95%, corrected for the number of rows"
     if group.luck is None:
         return f"{said}."
-    return f"{said}; by luck alone the best of {group.luck.rows} equal methods would stand {points(group.luck.value)} points above."
+    return f"{said}; by luck alone the best of {group.luck.rows} equal methods would stand {percent(group.luck.value)} points above."
 
 
 def _p_value(row: Row) -> float | None:

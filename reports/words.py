@@ -11,7 +11,7 @@ MINUS = "\u2212"
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
-    return DASH if fraction is None else f"{100 * fraction:.{digits}f}"
+    return DASH if fraction is None else f"{100 * fraction:.{digits}f}".replace("-", MINUS)
 
 
 def points(fraction: float | None, digits: int = 1) -> str:
@@ -32,11 +32,6 @@ def measured(value: float | None, share: bool, signed: bool = False) -> str:
 def gap(fraction: float | None, itself: bool) -> str:
     """A difference to another row, as it stands in a table: 0 for the row that the others are compared with."""
     return "0" if itself else points(fraction)
-
-
-def sure(p_value: float) -> str:
-    """A p-value: 0.032, < 0.001."""
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}" if p_value < 0.1 else f"{p_value:.2f}"
 
 
 def interval(bounds: tuple[float, float] | None) -> str:

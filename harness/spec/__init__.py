@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -170,10 +170,11 @@ def load_suite(path: str | os.PathLike[str]) -> Suite:
         budgets=shape.budgets,
         evaluate=tuple(shape.evaluate),
         report=report,
-        claims=checks.claims_of_rows(shape.claims, rows, pairs, document),
+        claims=tuple(shape.claims),
         overlap=shape.overlap,
         deviations=tuple(shape.deviations),
     )
+    suite = replace(suite, claims=checks.claims_that_hold(suite, document))
     checks.check(suite, document, faults)
     faults.raise_if_any()
     return suite

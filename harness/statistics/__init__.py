@@ -2,7 +2,7 @@
 
 The problem is the unit: samples of one problem are no independent evidence about others. Training seeds are a level of their own.
 Shapes: S seeds, P problems, a leading `...` for many tables at once. Sources: Miller 2024, arXiv:2411.00640 (errors over questions,
-pairing); Searle, Casella & McCulloch 1992 (crossed variance components); Satterthwaite 1946 (degrees of freedom); Korn & Graubard 1998
+pairing); Searle, Casella & McCulloch 1992 (crossed variance components); Zou & Donner 2008 (intervals of sums); Korn & Graubard 1998
 (effective n); Holm 1979; Fieller 1954 (ratios).
 """
 
@@ -14,6 +14,7 @@ from harness.statistics.flips import sign_flip, sign_flips
 from harness.statistics.nouns import FEWEST_SEEDS, LEVEL, Difference, Estimate
 from harness.statistics.problems import paired_difference, shares, stderr
 from harness.statistics.ratios import ratio
+from harness.statistics.spread import half_width, p_value
 
 __all__ = [
     "FEWEST_SEEDS",
@@ -25,8 +26,10 @@ __all__ = [
     "crossed",
     "estimate",
     "expected_best",
+    "half_width",
     "holm",
     "mean_share",
+    "p_value",
     "paired_difference",
     "rank_intervals",
     "ratio",

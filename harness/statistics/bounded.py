@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv, ndtri, stdtrit
+from scipy.special import betaincinv, ndtri
 
 from harness.metrics import checked
 from harness.statistics.crossed import crossed, estimate
 from harness.statistics.nouns import LEVEL, Estimate
+from harness.statistics.spread import half_width
 
 FEW = 3  # problems off the end at which a variance is half believed; chosen by simulation
 
@@ -37,22 +38,21 @@ def bounded(shares_SP: np.ndarray, taken: float, level: float = LEVEL) -> tuple[
     """The interval of the mean of shares over seeds × problems, [..., S, P] in and [...] out. `taken`: samples in all, over seeds and problems.
 
     The effective n is what a binomial would need to show the variance found, p(1-p) / SE², reduced for the degrees of freedom of that
-    variance (Korn & Graubard) and kept between 1 and the samples taken. All right or all wrong shows no variance: then each problem counts
+    variance, which widen the interval (Korn & Graubard), and kept between 1 and the samples taken. All right or all wrong shows no variance: then each problem counts
     once. Near the ends only a few problems (`informative`) show any, and understate it: an effective n above the number of problems is
     drawn back to it by informative / (informative + FEW). Raises ValueError for a level that is none.
     """
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; between 0 and 1 is wanted")
     problems = shares_SP.shape[-1]
-    value, variance, freedom = crossed([shares_SP])
-    by_problem, upper = shares_SP.mean(axis=-2), (1 + level) / 2
+    value, parts = crossed([shares_SP])
+    by_problem, half = shares_SP.mean(axis=-2), half_width(parts, 1 - level) if parts else np.zeros_like(value)
     with np.errstate(divide="ignore", invalid="ignore"):
-        shrink = (ndtri(upper) / stdtrit(freedom, upper)) ** 2
-        effective = np.clip(value * (1 - value) / variance * shrink, 1.0, taken)
+        effective = np.clip(value * (1 - value) * (ndtri((1 + level) / 2) / half) ** 2, 1.0, taken)
     informative = np.minimum((by_problem > 0).sum(axis=-1), (by_problem < 1).sum(axis=-1))
     drawn_back = problems + (effective - problems) * informative / (informative + FEW)
     effective = np.where(effective > problems, drawn_back, effective)
-    return _clopper_pearson(value, np.where(variance > 0, effective, float(problems)), level)
+    return _clopper_pearson(value, np.where(half > 0, effective, float(problems)), level)
 
 
 def _clopper_pearson(value: ArrayLike, effective: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:

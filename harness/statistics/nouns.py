@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.special import stdtr, stdtrit
+from harness.statistics.spread import Parts, half_width, p_value
 
 LEVEL = 0.95  # of every interval, two-sided
 FEWEST_SEEDS = 3  # with fewer, two rows are compared as the checkpoints that they are, not as methods
@@ -12,28 +12,26 @@ FEWEST_SEEDS = 3  # with fewer, two rows are compared as the checkpoints that th
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean and its standard error; no error where one problem or nothing was seen. `bounds`: an interval better than the t interval."""
+    """A mean and its standard error; no error where one problem or nothing was seen. `bounds`: an interval better than that of the parts."""
 
     value: float
     stderr: float | None
-    freedom: float | None = None  # degrees of freedom of the error; None where the error is 0 or none
+    parts: Parts = ()  # what the square of the error is the sum of; none where it is not known, or nothing varied
     bounds: tuple[float, float] | None = None
 
     @property
     def interval95(self) -> tuple[float, float] | None:
-        if self.bounds is not None or self.stderr is None:
+        if self.bounds is not None or self.stderr is None or (self.stderr and not self.parts):
             return self.bounds
-        half = 0.0 if self.stderr == 0 or self.freedom is None else float(stdtrit(self.freedom, (1 + LEVEL) / 2)) * self.stderr
+        half = float(half_width(self.parts, 1 - LEVEL))
         return self.value - half, self.value + half
 
     @property
     def p_value(self) -> float | None:
-        """Two-sided, against zero, by the t distribution."""
-        if self.stderr is None:
+        """Two-sided, against zero."""
+        if self.stderr is None or (self.stderr and not self.parts):
             return None
-        if self.stderr == 0 or self.freedom is None:
-            return 0.0 if self.value else 1.0
-        return float(2 * stdtr(self.freedom, -abs(self.value) / self.stderr))
+        return float(p_value(self.value, self.parts))
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-from scipy.special import roots_jacobi, stdtrit
-from scipy.stats import binom, nct
+from scipy.special import roots_jacobi
+from scipy.stats import binom
 
 from harness.metrics import checked, pass_by_count
 from harness.statistics.nouns import FEWEST_SEEDS
+from harness.statistics.spread import Parts, half_width, p_value
 
 POWER = 0.8
 SEED_SD = 0.01  # of a row's score over training seeds, where it was not measured
@@ -79,48 +80,37 @@ class Sat:
     cost: float = 1.0
 
 
-def error(exams: Sequence[Sat], seeds: int, against: Against = "base", seed_sd: float = SEED_SD) -> tuple[float, float]:
-    """Standard error and degrees of freedom that `crossed` is expected to find. `seeds` 0: neither side was trained."""
-    runs = max(1, seeds)
-    seen = seeds >= FEWEST_SEEDS
-    parts, variance, rest = [], 0.0, 0.0
+def expected_parts(exams: Sequence[Sat], seeds: int, against: Against = "base", seed_sd: float = SEED_SD) -> Parts:
+    """The parts of the variance that `crossed` is expected to find. `seeds` 0: neither side was trained."""
+    runs, seen = max(1, seeds), seeds >= FEWEST_SEEDS
+    parts, rest = [], 0.0
     for exam in exams:
         noise = sample_noise(exam.difficulty, exam.samples, exam.pass_k)
-        other = noise if against == "base" else noise / runs
-        share = exam.weight**2 / exam.problems
-        problems = share * (exam.uneven**2 + noise / runs + other)
-        parts.append((problems, exam.problems - 1))
-        variance += problems
-        if seen:
-            residual = share * noise * (1 if against == "base" else 2) / runs
-            parts.append((residual, (exam.problems - 1) * (runs - 1)))
-            variance -= residual
-            rest += residual
+        share, once = exam.weight**2 / exam.problems, noise if against == "base" else 0.0
+        residual = share * (noise if against == "base" else 2 * noise) / runs
+        parts.append((share * (exam.uneven**2 + once) + (0.0 if seen else residual), max(1, exam.problems - 1)))
+        rest += residual
     if seen:
-        between = seed_sd**2 * (1 if against == "base" else 2) / runs + rest
-        parts.append((between, runs - 1))
-        variance += between
-    spread = sum(part**2 / max(1, freedom) for part, freedom in parts)
-    return math.sqrt(variance), max(1.0, variance**2 / spread) if spread else math.inf
+        parts.append((seed_sd**2 * (1 if against == "base" else 2) / runs + rest, runs - 1))
+    return parts
 
 
 def detectable(
     exams: Sequence[Sat], seeds: int, alpha: float = 0.05, against: Against = "base", seed_sd: float = SEED_SD, power: float = POWER
 ) -> float:
-    """The smallest true difference, a fraction, that the two-sided test at `alpha` finds with this power."""
-    stderr, freedom = error(exams, seeds, against, seed_sd)
-    return stderr * float(stdtrit(freedom, 1 - alpha / 2) + stdtrit(freedom, power))
+    """The smallest true difference, a fraction, that the two-sided test at `alpha` finds with this power, above a half."""
+    parts = expected_parts(exams, seeds, against, seed_sd)
+    return float(half_width(parts, alpha) + half_width(parts, 2 * (1 - power)))
 
 
 def power_at(
     difference: float, exams: Sequence[Sat], seeds: int, alpha: float = 0.05, against: Against = "base", seed_sd: float = SEED_SD
 ) -> float:
     """The chance that a true difference of this size is found."""
-    stderr, freedom = error(exams, seeds, against, seed_sd)
-    if stderr == 0:
-        return float(difference != 0)
-    least, shift = float(stdtrit(freedom, 1 - alpha / 2)), abs(difference) / stderr
-    return float(nct.sf(least, freedom, shift) + nct.cdf(-least, freedom, shift))
+    parts = expected_parts(exams, seeds, against, seed_sd)
+    beyond = abs(difference) - float(half_width(parts, alpha))
+    tail = float(p_value(beyond, parts)) / 2
+    return 1 - tail if beyond > 0 else tail
 
 
 def samples_for(

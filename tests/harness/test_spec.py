@@ -107,10 +107,10 @@ BROKEN = [
         ["a group of its own"],
     ),
     (
-        "later-reported",
-        changed(("controls: [trd]", "reported: [trd]")),
-        "reported",
-        "report.reported",
+        "later-contrasts",
+        changed(("controls: [trd]", "contrasts: [trd]")),
+        "contrasts",
+        "report.contrasts",
         ["not yet known in this version"],
     ),
     # --- claims and margins
@@ -136,7 +136,7 @@ BROKEN = [
         "report.margins.ifeval",
         ["no exam or task 'ifeval'"],
     ),
-    ("margin-in-points", changed(("controls: [trd]", "margins: {chain-exam: 1}")), "1}", "report.margins.chain-exam", ["number below 1"]),
+    ("margin-in-points", changed(("controls: [trd]", "margins: {chain-exam: 1}")), "1}}", "report.margins.chain-exam", ["number below 1"]),
     (
         "unknown-reported",
         changed(("controls: [trd]", "reported: [tdr]")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from harness.claims import GRAMMAR, REFERENCES, Order, parse
@@ -10,7 +9,6 @@ from harness.document import Document, did_you_mean
 from harness.spec.checks.exams import exam_samples, wrong_metric
 from harness.spec.checks.names import Lines
 from harness.spec.model import Claim
-from harness.spec.rows import RowSpec
 
 if TYPE_CHECKING:
     from harness.spec import Suite
@@ -18,13 +16,18 @@ if TYPE_CHECKING:
 Path_ = tuple[str | int, ...]
 
 
-def claims_of_rows(claims: Sequence[Claim], rows: Sequence[RowSpec], pairs: Iterable[str], document: Document) -> tuple[Claim, ...]:
-    """Without inherited ones about rows or pairs that this suite does not have: they had their effect where they stand."""
-    if document.own(("claims",)):
-        return tuple(claims)
-    known, there = {*REFERENCES, *(row.label for row in rows)}, {None, *pairs}
-    orders = [(claim, parse(claim.that)) for claim in claims]
-    return tuple(claim for claim, order in orders if order and {order.a, order.b} <= known and claim.pair in there)
+def claims_that_hold(suite: Suite, document: Document) -> tuple[Claim, ...]:
+    """Without inherited ones about rows, exams, pairs or budgets that this suite does not have: they had their effect where they stand."""
+    if document.own(("claims",)) or not suite.claims:
+        return suite.claims
+    labels, exams = {*REFERENCES, *(row.label for row in suite.rows)}, set(exam_samples(suite))
+
+    def holds(claim: Claim) -> bool:
+        order = parse(claim.that)
+        there = claim.pair in (None, *suite.pairs) and claim.budget in (None, *suite.budgets) and set(claim.exams) <= exams
+        return there and (order is None or {order.a, order.b} <= labels)
+
+    return tuple(claim for claim in suite.claims if holds(claim))
 
 
 def claims(suite: Suite, document: Document) -> Lines:
