@@ -144,7 +144,7 @@ def style() -> str:
 
 
 def script() -> str:
-    return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("leaderboard.js", "compare.js", "problem.js"))
+    return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("leaderboard.js", "compare.js", "problem.js", "budgets.js"))
 
 
 @functools.cache

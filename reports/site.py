@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from harness.shelf import Shelf
 from harness.store import Store
 from reports import catalogued, comparing, document, html, latex, markdown, sheets, spreadsheet
+from reports.budgets import AnyBudget, any_budget
 from reports.columns import endpoint, primary
-from reports.drafts import Draft
+from reports.drafts import Draft, Endpoint
 from reports.edition import edition
 from reports.grids import Grid, drafts_of, grids
 from reports.nouns import Board, Group
@@ -38,14 +39,16 @@ class Known:
     group: Group
     drafts: dict[str, Draft]
     pictures: Pictures
+    endpoint: Endpoint | None  # the primary's
+    budgets: AnyBudget | None
 
 
 def files(shelf: Shelf, board: Board, store: Store | None = None, public: str | None = None) -> Iterator[File]:
     """Names below the site's folder, and texts. `store`: where answers may be looked up. `public`: the name of an edition, which shows none."""
-    known = [Known(group, found, pictures(group)) for group in board.groups for found in [drafts_of(group, shelf.results)]]
+    known = [_known(group, shelf, store) for group in board.groups]
     runs = frozenset(row.anchor for each in known for row in each.group.rows if row.label in each.drafts)
     frozen = edition(public, shelf) if public else None
-    site = Map(_pages(known), runs, frozen)
+    site = Map(_pages(known, board), runs, frozen)
     yield "index.html", html.page(board, Place(site, alone=True))
     for name, made in SHEETS:
         yield name, made(board)
@@ -59,11 +62,15 @@ def files(shelf: Shelf, board: Board, store: Store | None = None, public: str | 
         name: f"suites/{number}.html" for number, name in enumerate(sorted(shelf.suites or {})) if name in {e.group.suite for e in known}
     }
     if known:
-        yield from _summaries(site, known, shown, shelf)
+        yield from _summaries(site, known, shown)
     for name, file in suites.items():
         text = json.dumps((shelf.suites or {})[name], indent=1, sort_keys=True, ensure_ascii=False)
         yield file, html.rendered("suite.html.j2", Place(site, file, "../"), name=name, text=text)
-    entries = catalogued.entries(board.groups)
+    if known:
+        yield "answers.html", html.rendered("answers.html.j2", Place(site, "answers.html"), board=board)
+    if board.published:
+        yield "papers.html", html.rendered("papers.html.j2", Place(site, "papers.html"), board=board)
+    entries = catalogued.entries(board)
     yield "methods.html", html.rendered("methods.html.j2", Place(site, "methods.html"), entries=entries)
     for entry in entries:
         yield f"methods/{entry.name}.html", html.rendered("method.html.j2", Place(site, "methods.html", "../"), each=entry)
@@ -79,10 +86,26 @@ def files(shelf: Shelf, board: Board, store: Store | None = None, public: str | 
         yield from _problems(site, grid)
 
 
-def _pages(known: list[Known]) -> tuple[PageLink, ...]:
+def _known(group: Group, shelf: Shelf, store: Store | None) -> Known:
+    found = drafts_of(group, shelf.results)
+    wanted, pass_k = primary((shelf.suites or {}).get(group.suite, {}), group.exams)
+    over = endpoint(wanted, pass_k, group.exams, found.get(group.untrained or ""))
+    return Known(group, found, pictures(group), over, any_budget(group, found, over, store))
+
+
+def _pages(known: list[Known], board: Board) -> tuple[PageLink, ...]:
     found = [("index.html", "Leaderboard")]
     if known:
-        found += [("charts.html", "Charts"), ("problems.html", "Problems"), ("compare.html", "Compare")]
+        found += [
+            ("charts.html", "Charts"),
+            ("problems.html", "Problems"),
+            ("compare.html", "Compare"),
+            ("answers.html", "One answer apart"),
+        ]
+    if any(each.budgets for each in known):
+        found.append(("budgets.html", "Any budget"))
+    if board.published:
+        found.append(("papers.html", "Papers"))
     return tuple(PageLink(*each) for each in [*found, ("methods.html", "Methods")])
 
 
@@ -91,16 +114,15 @@ def _grids(each: Known, shelf: Shelf, store: Store | None) -> Iterator[Grid]:
     yield from grids(each.group, mine, store)
 
 
-def _summaries(site: Map, known: list[Known], shown: list[Grid], shelf: Shelf) -> Iterator[File]:
+def _summaries(site: Map, known: list[Known], shown: list[Grid]) -> Iterator[File]:
     yield "charts.html", html.rendered("charts.html.j2", Place(site, "charts.html"), every=[each.pictures for each in known])
     yield "problems.html", html.rendered("problems.html.j2", Place(site, "problems.html"), grids=shown)
     yield "compare.html", html.rendered("compare.html.j2", Place(site, "compare.html"), groups=[each.group for each in known])
+    if budgets := [each.budgets for each in known if each.budgets]:
+        yield "budgets.html", html.rendered("budgets.html.j2", Place(site, "budgets.html"), every=budgets)
     for each in known:
-        wanted, pass_k = primary((shelf.suites or {}).get(each.group.suite, {}), each.group.exams)
-        untrained = each.drafts.get(each.group.untrained or "")
-        over = endpoint(wanted, pass_k, each.group.exams, untrained)
         mine = [grid for grid in shown if grid.group is each.group]
-        yield f"data/{each.group.anchor}.js", comparing.chunk(each.group, each.drafts, mine, over)
+        yield f"data/{each.group.anchor}.js", comparing.chunk(each.group, each.drafts, mine, each.endpoint)
 
 
 def _problems(site: Map, grid: Grid) -> Iterator[File]:
