@@ -64,7 +64,7 @@ class Checkpoint:
 
 
 def any_budget(group: Group, found: Mapping[str, Draft], endpoint: Endpoint | None, store: Store | None) -> AnyBudget | None:
-    """None where fewer than two rows have a checkpoint at the primary's exams, or the store does not say what had been spent there."""
+    """None where no row may be read before its end on the primary's exams, or the store does not say what had been spent there."""
     untrained = found.get(group.untrained or "")
     if endpoint is None or untrained is None or store is None:
         return None
@@ -78,7 +78,7 @@ def any_budget(group: Group, found: Mapping[str, Draft], endpoint: Endpoint | No
                 bound += [row.label] if any(point.at != "100%" for point in mine) else []
                 mine = [point for point in mine if point.at == "100%"]
             points += mine
-    if sum(point.at != "100%" for point in points) < 2:
+    if all(point.at == "100%" for point in points):
         return None
     meters = tuple(made for name in METERS if len((made := _meter(name, points)).limits) > 1)
     return AnyBudget(group, meters, tuple(bound)) if meters else None
