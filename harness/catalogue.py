@@ -33,8 +33,15 @@ from harness.sources import (
 __all__ = ["BRANCHES", "DOMAINS", "UNPINNED", "Misread", "ProblemSet", "Protocol", "Unknown"]
 
 FOLDER = Path(harness.__file__).parent.parent / "suites"
+REPORTED = Path("results") / "reported"  # here, and in this repository
 
 LOCALLY = ("domain", "date", *TEXTS, "only", "count", "rows", "grader", "lists", "window")  # what holds of a local form, too
+
+
+def reported() -> dict[str, Path]:
+    """The tables that others published, by name: the folders of results/reported/, those of this repository and, before them, those here."""
+    homes = [FOLDER.parent / REPORTED, REPORTED]
+    return {path.name: path for home in homes if home.is_dir() for path in sorted(home.iterdir()) if path.is_dir()}
 
 
 class Unknown(KeyError):

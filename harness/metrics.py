@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
 from math import comb, fsum
 from numbers import Integral
 
@@ -54,6 +55,12 @@ def pass_at(correct: Sequence[int], samples: int | Sequence[int], k: int) -> flo
         if k > n:
             raise ValueError(f"problem {i}: pass@{k} from {n} samples; k may not exceed the number of samples")
     return fsum(_pass(c, n, int(k)) for c, n in pairs) / len(pairs)
+
+
+@cache
+def pass_by_count(samples: int, k: int) -> tuple[float, ...]:
+    """Pass@k of one problem by its count of right samples, from none to all."""
+    return tuple(pass_at([right], samples, k) for right in range(samples + 1))
 
 
 def _pass(c: int, n: int, k: int) -> float:

@@ -71,6 +71,7 @@ def rehearsal(suite: Suite, rows: Path | None) -> Suite:
         train=cut_train(suite.train),
         budgets={name: cut_budget(budget) for name, budget in suite.budgets.items()},
         evaluate=evaluate,
+        claims=(),  # verdicts by lot decide none
         report=cut_report(suite.report, min(group.sampling.n for group in evaluate if group.sampling)),
         deviations=(NOTICE, *suite.deviations),
         sets=dict(handfuls(suite, rows)),

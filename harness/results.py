@@ -1,21 +1,26 @@
-"""One row of a leaderboard as a file: what is written to `results/`, and how it is read back.
+"""One row of a leaderboard as a file: what is written to `results/`, and how it is read back. Folders of them: `harness.shelf`.
 
-Counts per problem are the result. The figures beside them (`avg_at`, `pass_at`) are for a reader of the file; reports derive them anew.
+Counts per problem are the result. The figures beside them (`avg_at`, `pass_at`) are for a reader of the file; reports derive them anew, and
+a file in which they do not follow is not read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from harness import derived, published
 from harness.records import Fault
 from harness.store import write_atomically
 
 FORMAT = 1
+Made = TypeVar("Made")
 COUNTS = re.compile(r"\[\n\s+\d+(,\n\s+\d+)*\n\s+\]")  # a list of counts stands in one line; no text holds a line break in JSON
 SUITE_FILE = "suite.json"  # the resolved suite, beside the rows
 
@@ -269,6 +274,42 @@ class Provenance(Strict):
     imported: tuple[Imported, ...] = ()
 
 
+class Mark(Strict):
+    """Why a printed figure cannot be right as it stands, or not all of its printings; found by `harness.published`."""
+
+    kind: Literal["unattainable", "ceil_only", "trunc_only", "delta", "mean", "cross_table"]
+    detail: str
+
+
+class Figure(Strict):
+    """One number as somebody printed it. A figure in percent or points is kept as a share; any other as it is, with its unit."""
+
+    exam: str | None = None  # None: of no exam, as a training time is
+    metric: str  # avg@k, pass@k; anything else in the source's words
+    value: float
+    digits: int = Field(ge=0)  # decimals of `value` that were printed
+    unit: str = "share"
+    problems: int | None = Field(default=None, ge=1)  # None where it is not known: then nobody can say what was attainable
+    delta: float | None = None  # the difference printed beside it
+    against: str | None = None  # label of the row, of the same place and pair, that `delta` is said to be relative to
+    mean_of: tuple[str, ...] = ()  # exams whose figures of the same row, place and metric it averages
+    where: str  # table, abstract, file: a reader can find it there
+    certainty: Literal["paper", "authors", "secondary", "authors and secondary"]
+    note: str | None = None
+    marks: tuple[Mark, ...] = ()
+
+
+class Reported(Strict):
+    """A row that others published: who, on which models, and every figure as printed. `scores` follow from these."""
+
+    study: str
+    paper: str | None = None
+    student: str | None = None  # hub name; None where the source does not say
+    teacher: str | None = None  # "self": the student teaches itself; None where nobody teaches, or nobody says who
+    stands_for: tuple[str, ...] = ()  # labels that this row has in suites of ours
+    figures: tuple[Figure, ...] = ()
+
+
 class Result(Strict):
     """One row: one label, one pair, one budget, one seed."""
 
@@ -294,6 +335,7 @@ class Result(Strict):
     ended_by: str | None = None
     steps: dict[str, str] = {}
     provenance: Provenance = Provenance()
+    reported: Reported | None = None  # of a row that others published
 
 
 def file_name(result: Result, *, several_budgets: bool = False) -> Path:
@@ -314,9 +356,13 @@ def _as_name(text: str) -> str:
 
 
 def write_result(folder: Path, result: Result, *, several_budgets: bool = False) -> Path:
-    """Write the row below its suite's folder, whole or not at all, and say where."""
+    """Write the row below its suite's folder, whole or not at all, and say where. Of a published row only what it says is written."""
     path = folder / file_name(result, several_budgets=several_budgets)
-    text = json.dumps(result.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    published = result.reported is not None  # of which most of a row's fields have nothing to say
+    said = result.model_dump(mode="json", exclude_defaults=published) | {"format": FORMAT}
+    if not published:
+        said["digest"] = digest_of(said)  # of all that the file says beside it: what was edited by hand is found out
+    text = json.dumps(said, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     text = COUNTS.sub(lambda found: "".join(found[0].split()).replace(",", ", "), text)
     write_atomically(path, text.encode())
     return path
@@ -324,78 +370,47 @@ def write_result(folder: Path, result: Result, *, several_budgets: bool = False)
 
 def read_result(path: Path) -> Result:
     """One row. Raises Fault, naming file, fault and remedy."""
-    return _parse(path, Result.model_validate)
+    return parsed(path, _as_result)
 
 
-def read_results(folder: Path) -> list[Result]:
-    """The rows below a folder (one suite's, or a parent of several) that their suites still stand for, ordered by path.
-
-    Raises Fault for a file that is not a row, and for two files that are one row.
-    """
-    seen: dict[tuple, Path] = {}
-    results = []
-    for path in current_files(folder):
-        result = read_result(path)
-        address = (result.suite, result.pair, result.label, result.budget, result.seed)
-        if address in seen:
-            raise Fault(
-                f"{path}: the same row as {seen[address]} (label {result.label!r}, seed {result.seed}). Remove one of the two files."
+def _as_result(value: Any) -> Result:
+    said = value.get("format") if isinstance(value, dict) else None
+    if isinstance(said, int) and said > FORMAT:
+        raise Unusable(f"written in format {said}, and this harness reads format {FORMAT}", "Update the harness, or remove the file.")
+    if isinstance(value, dict) and "digest" in value:  # files from before there was one have none
+        if value["digest"] != digest_of(value):
+            raise Unusable(
+                "its content does not match its digest: somebody edited the file", "Put back what was there, or run the row again."
             )
-        seen[address] = path
-        results.append(result)
-    return results
+        value = {key: each for key, each in value.items() if key != "digest"}
+    result = Result.model_validate(value)
+    for fault in (*derived.faults(result.scores), *published.faults(result)):
+        raise Unusable(f"{fault}: somebody edited the file", "Put back what was there, or run the row again.")
+    return result
 
 
-def read_retired(folder: Path) -> list[Result]:
-    """Rows that an earlier form of their suite left: other settings, seeds, budgets or pairs. Never compared with the current ones."""
-    current = set(current_files(folder))
-    return [read_result(path) for path in row_files(folder) if path not in current]
+def digest_of(data: Mapping[str, Any]) -> str:
+    """Of a row as JSON, without its digest."""
+    said = json.dumps({key: value for key, value in data.items() if key != "digest"}, sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def current_files(folder: Path) -> list[Path]:
-    """The row files that the `current` list of their suite names, and rows measured elsewhere; all where there is no such list."""
-    lists: dict[Path, set[str] | None] = {}
+class Unusable(ValueError):
+    """A file that is what it should be in form and not in content, with what to do about it."""
 
-    def stands(path: Path) -> bool:
-        home = next((parent for parent in path.parents if (parent / SUITE_FILE).is_file()), None)
-        if home is None:
-            return True
-        if home not in lists:
-            said = _parse(home / SUITE_FILE, _as_mapping).get("current")
-            lists[home] = None if said is None else set(said)
-        named = lists[home]
-        return named is None or path.relative_to(home).as_posix() in named or bool(read_result(path).provenance.imported)
-
-    return [path for path in row_files(folder) if stands(path)]
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(fault)
+        self.remedy = remedy
 
 
-def row_files(folder: Path) -> list[Path]:
-    """Files that should be rows: every JSON file below the folder but the resolved suite and hidden files. Raises Fault."""
-    if not folder.is_dir():
-        raise Fault(f"{folder}: there is no such folder of results. Run `harness run SUITE` first, or name the folder that it wrote to.")
-    return sorted(
-        path
-        for path in folder.rglob("*.json")
-        if path.name != SUITE_FILE and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-
-
-def read_suites(folder: Path) -> dict[str, dict[str, Any]]:
-    """The resolved suites that lie beside rows below the folder, by suite name; none is an empty answer, not a fault."""
-    suites = {}
-    for path in sorted(folder.rglob(SUITE_FILE)):
-        suite = _parse(path, _as_mapping)
-        suites[str(suite.get("suite", path.parent.name))] = suite
-    return suites
-
-
-def _as_mapping(value: Any) -> dict[str, Any]:
+def as_mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("the file does not hold a JSON object")
     return value
 
 
-def _parse(path: Path, check: Any) -> Any:
+def parsed(path: Path, check: Callable[[Any], Made]) -> Made:
+    """What `check` makes of the JSON in a file. Raises Fault."""
     remedy = "Run the row again, or remove the file."
     try:
         return check(json.loads(path.read_text(encoding="utf-8")))
@@ -408,5 +423,9 @@ def _parse(path: Path, check: Any) -> Any:
         place = ".".join(str(part) for part in first["loc"]) or "the row"
         more = f" (and {fault.error_count() - 1} more)" if fault.error_count() > 1 else ""
         raise Fault(f"{path}: {place}: {first['msg']}{more}. {remedy}") from None
+    except RecursionError:
+        raise Fault(f"{path}: lists within lists, deeper than any row. {remedy}") from None
+    except Unusable as fault:
+        raise Fault(f"{path}: {fault}. {fault.remedy}") from None
     except ValueError as fault:
         raise Fault(f"{path}: {fault}. {remedy}") from None

@@ -3,45 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from harness.results import Result, read_results, read_retired, read_suites
-from harness.store import write_atomically
-from reports import html, markdown, sheets, spreadsheet
+from harness import catalogue
+from harness.shelf import LeftOut, Shelf, read_shelf
+from harness.store import Store, write_atomically
+from reports import site
 from reports.nouns import Board
 from reports.tables import board
 
-PAGES = (
-    ("index.html", html.page),
-    ("leaderboard.md", markdown.text),
-    ("leaderboard.csv", spreadsheet.text),
-    ("difficulty.csv", sheets.difficulty),
-    ("written.csv", sheets.written),
-    ("course.csv", sheets.course),
-    ("caps.csv", sheets.caps),
-)
+WRITTEN = "files.txt"  # beside the pages: what the site is made of
 
 
-def render(results_folders: Sequence[Path], out: Path) -> list[Path]:
-    """Write the pages of all rows below these folders, and say which files they are."""
-    return write(load(results_folders), out)
+def render(results_folders: Sequence[Path], out: Path, store: Path | None = None, public: str | None = None) -> list[Path]:
+    """Write the site of all rows below these folders, and say which files it is made of, the first page first."""
+    shelf = shelf_of(results_folders)
+    return write(shelf, board_of(shelf), out, store, public)
 
 
-def write(made: Board, out: Path) -> list[Path]:
+def write(shelf: Shelf, made: Board, out: Path, store: Path | None = None, public: str | None = None) -> list[Path]:
+    """`store`: where completions are looked up; without it pages show counts alone. `public`: the name of an edition, which shows none."""
+    at_hand = Store(store) if store and store.is_dir() else None
     written = []
-    for name, text in PAGES:
-        write_atomically(out / name, text(made).encode())
-        written.append(out / name)
-    return written
+    for name, text in site.files(shelf, made, at_hand, public):
+        write_atomically(out / name, text.encode())
+        written.append(name)
+    forget(out, set(written))
+    write_atomically(out / WRITTEN, "".join(f"{name}\n" for name in written).encode())
+    return [out / name for name in written]
+
+
+def forget(out: Path, kept: set[str]) -> None:
+    """Remove what an earlier site in this folder left, by its own list: a public one must not lie beside what it leaves out."""
+    if not (out / WRITTEN).is_file():
+        return
+    for name in (out / WRITTEN).read_text(encoding="utf-8").splitlines():
+        if name not in kept and ".." not in Path(name).parts and not Path(name).is_absolute():
+            (out / name).unlink(missing_ok=True)
 
 
 def load(results_folders: Sequence[Path]) -> Board:
-    """The board of all rows below these folders, each suite as its `suite.json` orders it."""
-    results: list[Result] = []
-    retired: list[Result] = []
-    suites = {}
-    for folder in results_folders:
-        results += read_results(folder)
-        retired += read_retired(folder)
-        suites |= read_suites(folder)
-    return board(results, suites, retired)
+    """The board of all rows below these folders that can be used, each suite as its `suite.json` orders it."""
+    return board_of(shelf_of(results_folders))
+
+
+def shelf_of(results_folders: Sequence[Path]) -> Shelf:
+    """What lies below these folders, and the published figures that its suites ask for."""
+    shelf = read_shelf(results_folders)
+    here = {result.suite for result in shelf.results if result.reported is not None}
+    asked = {name for suite in (shelf.suites or {}).values() for name in (suite.get("report") or {}).get("reported") or ()}
+    lie = catalogue.reported()
+    known = read_shelf([lie[name] for name in sorted(asked - here) if name in lie])
+    left_out = tuple(_below(each, results_folders) for each in (*shelf.left_out, *known.left_out))
+    return replace(shelf, results=(*shelf.results, *known.results), left_out=left_out)
+
+
+def _below(each: LeftOut, folders: Sequence[Path]) -> LeftOut:
+    """Named from its folder of results on: where that lies on this machine is no matter of the page."""
+    for folder in folders:
+        each = LeftOut(each.path.removeprefix(f"{folder}/"), each.said.replace(f"{folder}/", ""))
+    return each
+
+
+def board_of(shelf: Shelf) -> Board:
+    return replace(board(shelf.results, shelf.suites, shelf.retired), left_out=shelf.left_out)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from math import hypot, sqrt
 
 from harness.results import LmMetric, LmResult
+from harness.statistics import Estimate
 from reports.drafts import Draft
-from reports.estimates import Estimate
 from reports.nouns import AGAIN, Beside, BesideCell, BesideRow, BesideTask, LmFigure
 from reports.words import DASH, plural
 

@@ -1,125 +1,149 @@
-"""What may be claimed: which rows stand beyond noise, after correction for looking at many, and the sentence that says so."""
+"""What became of the suite's claims. A claim is about methods: with fewer than three seeds it stays undecided, whatever two checkpoints did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from reports.drafts import LEVEL
-from reports.estimates import holm
-from reports.nouns import SEEDS_FOR_RANKS, Group, Row
-from reports.words import Span, hours, listed, plural, points
+import numpy as np
 
-MANY = 4  # above so many, rows that nothing is claimed of are counted, not named
-CHEAPER = 0.9  # a row is called the cheapest where it costs less than this share of every other
-
-
-def judged(groups: Sequence[Group]) -> list[Group]:
-    """The groups of one suite, with claims. They are one family: every trained row of every pair against its untrained student, on the primary."""
-    family = [(g, r) for g, group in enumerate(groups) for r, row in enumerate(group.rows) if _p_value(row) is not None]
-    adjusted = dict(zip(family, holm([_p_value(groups[g].rows[r]) or 0.0 for g, r in family]), strict=True))
-    found = []
-    for g, group in enumerate(groups):
-        rows = tuple(_judged(row, adjusted[g, r], group.band) if (g, r) in adjusted else row for r, row in enumerate(group.rows))
-        group = replace(group, rows=rows)
-        found.append(replace(group, sentence=tuple(_sentence(group))))
-    return found
+from harness.claims import REFERENCES, Order, parse
+from harness.statistics import Difference, holm
+from harness.statistics.power import SEED_SD, Against, Sat, fitted, sample_noise, samples_for, seeds_and_samples_for
+from reports.columns import endpoint, primary
+from reports.drafts import LEVEL, Draft, Endpoint, difference, gaps, p_against, paired
+from reports.findings import Decides, Verdict
+from reports.nouns import Exam, Group, Primary
+from reports.words import basis, plural
 
 
-def noise(group: Group) -> str:
-    """What `beyond noise` means, for where no caption says so; empty where nothing was tested."""
-    tested = any(row.base for row in group.rows if row.block == "method")
-    return "Noise is tested at 95%, corrected for the number of rows." if tested else ""
+def verdicts(
+    suite: Mapping[str, Any], drafts: Sequence[Draft], exams: Sequence[Exam], wanted: Primary, pair: str, budget: str | None
+) -> tuple[Verdict, ...]:
+    """On the claims that hold for this pair and budget, each tested by itself; `decided` corrects for their number."""
+    there = [claim for claim in suite.get("claims") or () if _holds_for(claim, pair, budget)]
+    return tuple(
+        found for claim in there if (order := parse(claim["that"])) for found in [_tested(claim, order, suite, drafts, exams, wanted)]
+    )
 
 
-def _p_value(row: Row) -> float | None:
-    return row.base.p_value if row.block in ("method", "control") and row.base else None
+def decided(groups: Sequence[Group]) -> list[Group]:
+    """The groups of one suite, whose claims are one family."""
+    tested = [verdict.p_value for group in groups for verdict in group.verdicts if verdict.p_value is not None]
+    adjusted = iter(holm(tested))
+    return [
+        replace(group, verdicts=tuple(each if each.p_value is None else _decided(each, next(adjusted)) for each in group.verdicts))
+        for group in groups
+    ]
 
 
-def _judged(row: Row, p_value: float, band: float | None) -> Row:
-    assert row.base is not None
-    sure = p_value < LEVEL and abs(row.base.value) > (band or 0.0)
-    beyond = ("above" if row.base.value > 0 else "below") if sure else None
-    return replace(row, base=replace(row.base, p_value=p_value), beyond=beyond)
+def _decided(verdict: Verdict, p_value: float) -> Verdict:
+    assert verdict.delta is not None
+    if p_value >= LEVEL:
+        return replace(verdict, p_value=p_value)
+    said = "supported" if verdict.delta.value > verdict.margin else "contradicted"
+    return replace(verdict, p_value=p_value, verdict=said, decides=None)
 
 
-def _sentence(group: Group) -> Iterable[Span]:
-    """What a reader may take away, and no more."""
-    methods = [row for row in group.rows if row.block == "method"]
-    tested = [row for row in methods if row.base]
-    if not tested:
-        yield ("text", "No trained row can be compared with the untrained student yet.")
-        yield from _broken(methods)
-        return
-    few = group.seeds < SEEDS_FOR_RANKS
-    if few:
-        yield (
-            "text",
-            f"{'One seed' if group.seeds == 1 else plural(group.seeds, 'seed').capitalize()}: checkpoint differences, no ranks. ",
-        )
-    above, below = [row for row in tested if row.beyond == "above"], [row for row in tested if row.beyond == "below"]
-    leaders = [] if few else [row for row in above if row.rank and row.rank[0] == 1]
-    if leaders:
-        yield from _leaders(leaders, [row for row in above if row not in leaders])
-    elif len(above) == len(methods) > 2:
-        yield from _all(above)
-    elif above:
-        yield from listed([row.label for row in above])
-        yield ("text", f" {'beats' if len(above) == 1 else 'beat'} the untrained student beyond noise ({_span(above)} points).")
-    else:
-        yield ("text", "No row beats the untrained student beyond noise.")
-    if below:
-        yield ("text", " ")
-        yield from listed([row.label for row in below])
-        yield ("text", f" {'falls' if len(below) == 1 else 'fall'} below it ({_span(below)}).")
-    level = [row for row in tested if row.beyond is None]
-    if above and len(level) > MANY:
-        yield ("text", f" The other {len(level)} rows with a score cannot be told from it.")
-    elif above and level:
-        yield ("text", " ")
-        yield from listed([row.label for row in level])
-        yield ("text", " cannot be told from it.")
-    for row in group.rows:
-        if row.label == group.best_control and row.base:
-            yield from (("text", " Best control: "), ("code", row.label), ("text", f", {points(row.base.value)}."))
-    yield from _cheapest(leaders or above, "leader" if leaders else "of these")
-    yield from _broken(methods)
+def _holds_for(claim: Mapping[str, Any], pair: str, budget: str | None) -> bool:
+    return claim.get("pair") in (None, pair) and claim.get("budget") in (None, budget)
 
 
-def _leaders(leaders: Sequence[Row], others: Sequence[Row]) -> Iterable[Span]:
-    yield from listed([row.label for row in leaders])
-    verb = " leads" if len(leaders) == 1 else " lead and cannot be told apart"
-    yield ("text", f"{verb} ({_span(leaders)} points over the untrained student)")
-    if others:
-        yield ("text", "; ")
-        yield from listed([row.label for row in others])
-        yield ("text", f" also {'beats' if len(others) == 1 else 'beat'} it ({_span(others)})")
-    yield ("text", ".")
+def _family(suite: Mapping[str, Any]) -> int:
+    """How many claims are tested, over all pairs and budgets."""
+    groups = [(pair, budget) for pair in suite.get("pairs") or ("",) for budget in suite.get("budgets") or ("",)]
+    return sum(_holds_for(claim, pair, budget) for claim in suite.get("claims") or () for pair, budget in groups)
 
 
-def _all(rows: Sequence[Row]) -> Iterable[Span]:
-    """Where every method is above, names of all say nothing: give the two ends."""
-    ordered = sorted((row.base.value, row.label) for row in rows if row.base)
-    (low, least), (high, most) = ordered[0], ordered[-1]
-    yield ("text", f"All {len(rows)} rows beat the untrained student beyond noise, from ")
-    yield from (("code", least), ("text", f" ({points(low)} points) to "), ("code", most), ("text", f" ({points(high)})."))
+def _tested(
+    claim: Mapping[str, Any], order: Order, suite: Mapping[str, Any], drafts: Sequence[Draft], exams: Sequence[Exam], wanted: Primary
+) -> Verdict:
+    over, title = _asked(claim, suite, drafts, exams, wanted)
+    a, b = (_side(label, drafts) for label in (order.a, order.b))
+    found = Verdict(claim["say"], claim["that"], title, "undecided", order.margin, None, None, None)
+    for label, draft in ((order.a, a), (order.b, b)):
+        if draft is None or over is None or not over.seeds(draft):
+            return replace(found, reason=f"{label} has no complete score there")
+    assert a and b and over
+    delta = difference(a, b, over)
+    if delta is None:
+        return replace(found, reason="the two share no seed")
+    decides = _decides(a, b, over, delta, order.margin, LEVEL / max(1, _family(suite)))
+    if delta.checkpoints:
+        few = "one seed" if delta.seeds == 1 else plural(delta.seeds, "seed")
+        return replace(found, delta=delta, decides=decides, reason=f"{few}: two checkpoints differ, which says little of two methods")
+    return replace(found, delta=delta, p_value=p_against(order.margin, gaps(a, b, over), over.weights), decides=decides)
 
 
-def _cheapest(rows: Sequence[Row], of: str) -> Iterable[Span]:
-    priced = sorted((row.cost.gpu_hours, row.label) for row in rows if row.cost and row.cost.gpu_hours > 0)
-    if len(priced) > 1 and priced[0][0] < CHEAPER * priced[1][0]:
-        yield from (("text", f" Cheapest {of}: "), ("code", priced[0][1]), ("text", f", {hours(priced[0][0])} H100-h."))
+def _asked(
+    claim: Mapping[str, Any], suite: Mapping[str, Any], drafts: Sequence[Draft], exams: Sequence[Exam], wanted: Primary
+) -> tuple[Endpoint | None, str]:
+    """What is compared, and that in words. What the claim leaves out is the primary's."""
+    said = (suite.get("report") or {}).get("primary") or {}
+    named = claim.get("exam")
+    over = [named] if isinstance(named, str) else list(named or wanted.over)
+    asked = {"metric": claim.get("metric", said.get("metric")), "over": over, "weight": "exams" if named else wanted.weight}
+    shown, pass_k = primary({**suite, "report": {"primary": asked}}, exams)
+    return endpoint(shown, pass_k, exams, _side("student", drafts)), basis(shown.title, shown.over, shown.weight, shown.asked)
 
 
-def _broken(rows: Sequence[Row]) -> Iterable[Span]:
-    without = [row.label for row in rows if row.primary is None]
-    if without:
-        yield ("text", " Without a score: ")
-        yield from listed(without)
-        yield ("text", ".")
+def _side(label: str, drafts: Sequence[Draft]) -> Draft | None:
+    by_role = label in REFERENCES
+    return next(
+        (draft for draft in drafts if (draft.role == label if by_role else draft.label == label and draft.block != "reported")), None
+    )
 
 
-def _span(rows: Sequence[Row]) -> str:
-    values = sorted(row.base.value for row in rows if row.base)
-    low, high = points(values[0]), points(values[-1])
-    return low if low == high else f"{low} to {high}"
+def _decides(a: Draft, b: Draft, over: Endpoint, delta: Difference, margin: float, alpha: float) -> Decides:
+    """For a true difference as large as the one found, by the spreads that were found with it."""
+    effect, found, pairs = abs(delta.value - margin), gaps(a, b, over), paired(a, b, over)
+    against: Against = "base" if None in pairs[0] else "row"
+    exams = [
+        _sat(b, over, column, weight, gap, pairs[0][1], against)
+        for column, weight, gap in zip(over.columns, over.weights, found, strict=True)
+    ]
+    if effect < 1e-9:
+        return Decides(None, None, "no difference was found")
+    if delta.seeds == 0:
+        asked = samples_for(effect, exams, 0, alpha)
+        return Decides(None, max(asked)) if asked else Decides(None, None, "no number of answers would: it takes more problems")
+    asked = seeds_and_samples_for(effect, exams, alpha, against, _seed_sd(found, over, exams, against))
+    if asked is None:
+        return Decides(None, None, "neither 32 seeds nor 8 times the answers would: it takes more problems")
+    return Decides(asked[0], max(exam.samples for exam in exams) * asked[1])
+
+
+def _sat(
+    b: Draft, over: Endpoint, column: tuple[str, str, str], weight: float, gap_SP: np.ndarray, seed: int | None, against: Against
+) -> Sat:
+    score = b.whole[column][seed]
+    made = Sat(score.problems, score.samples, weight, over.pass_k, fitted(score.correct, score.samples))
+    if score.problems < 2:
+        return made
+    noise, runs = sample_noise(made.difficulty, made.samples, made.pass_k), len(gap_SP)
+    by_samples = noise / runs + (noise if against == "base" else noise / runs)
+    return replace(made, uneven=math.sqrt(max(0.0, float(gap_SP.mean(axis=0).var(ddof=1)) - by_samples)))
+
+
+def _seed_sd(gaps_SP: Sequence[np.ndarray], over: Endpoint, exams: Sequence[Sat], against: Against) -> float:
+    """SD over seeds of one row's score, beyond what samples explain; an assumed one where there are no seeds to see it by."""
+    runs = len(gaps_SP[0])
+    if runs < 3:
+        return SEED_SD
+    rows = 1 if against == "base" else 2
+    means = sum(weight * gap.mean(axis=1) for weight, gap in zip(over.weights, gaps_SP, strict=True))
+    by_samples = sum(exam.weight**2 * rows * sample_noise(exam.difficulty, exam.samples, exam.pass_k) / exam.problems for exam in exams)
+    return math.sqrt(max(0.0, float(np.var(means, ddof=1)) - by_samples) / rows)
+
+
+def needs(verdict: Verdict) -> str | None:
+    """What would decide it, in words; None for what is decided or was not tested."""
+    found = verdict.decides
+    if found is None:
+        return None
+    if found.reason:
+        return found.reason
+    asked: Iterable[str] = [*([plural(found.seeds, "seed")] if found.seeds else []), plural(found.samples or 0, "answer") + " a problem"]
+    return f"{' and '.join(asked)} would decide a difference of this size"

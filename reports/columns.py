@@ -71,10 +71,18 @@ def primary(suite: Mapping[str, Any], exams: Sequence[Exam]) -> tuple[Primary, i
 
 def _over(said: object, suite: Mapping[str, Any], exams: Sequence[Exam]) -> tuple[str, ...]:
     if isinstance(said, list | tuple):
-        return tuple(map(str, said))
+        return tuple(_full_name(str(name), exams) for name in said)
     named = [str(exam.get("name") if isinstance(exam, Mapping) else exam) for exam in suite.get("exams") or ()]
     last = [exam for exam in exams if exam.at == "100%"]
     return tuple(named) or tuple(dict.fromkeys(exam.name for exam in last or exams))
+
+
+def _full_name(name: str, exams: Sequence[Exam]) -> str:
+    """Of an exam that is sat in several ways, and so named with its protocol, the one at the end of the budget is meant."""
+    if any(exam.name == name for exam in exams):
+        return name
+    found = {exam.name for exam in exams if exam.at == "100%" and exam.name.startswith(f"{name} (")}
+    return found.pop() if len(found) == 1 else name
 
 
 def endpoint(primary: Primary, pass_k: int | None, exams: Sequence[Exam], untrained: Draft | None) -> Endpoint | None:

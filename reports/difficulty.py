@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from harness.results import ExamScore
+from harness.statistics import Estimate, estimate
 from reports.drafts import Draft, Endpoint, on, paired
-from reports.estimates import Estimate, estimate
 from reports.nouns import Bucket, BucketRow, Delta, Difficulty, Exam, InBucket
 
 FEW = 5  # below so many problems an interval would promise more than it knows

@@ -1,19 +1,20 @@
-"""Rows before they are shown, and what compares them: means and paired differences over seeds × problems, rank intervals."""
+"""Rows before they are shown, and what compares them: means and paired differences over seeds × problems, ranks."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from harness import metrics, statistics
 from harness.results import ExamScore, Result
-from reports.estimates import Estimate, estimate, holm
-from reports.nouns import AGAIN, BLOCKS, SEEDS_FOR_RANKS, Delta, Exam, Key
+from harness.statistics import FEWEST_SEEDS, Difference, Estimate, estimate, holm, sign_flip
+from reports.nouns import AGAIN, BLOCKS, Exam, Key
 
 LEVEL = 0.05
+DRAWS = 20_000  # of signs, where a test cannot count them all: p no finer than 0.00005
 Seed = int | None
 
 
@@ -67,10 +68,10 @@ class Endpoint:
     def values(self, draft: Draft, column: Key, seed: Seed) -> np.ndarray:
         """One figure a problem."""
         score = draft.whole[column][seed]
+        correct, graded = np.array(score.correct), np.array(score.graded)
         if self.pass_k is None:
-            return np.array(score.correct) / np.array(score.graded)
-        pairs = zip(score.correct, score.graded, strict=True)
-        return np.array([metrics.pass_at([right], [of], self.pass_k) for right, of in pairs])
+            return correct / graded
+        return np.array(metrics.pass_by_count(score.samples, self.pass_k))[correct]
 
 
 def on(column: Key) -> Endpoint:
@@ -139,48 +140,59 @@ def paired(row: Draft, other: Draft, endpoint: Endpoint) -> list[tuple[Seed, See
     return [(seed, seed) for seed in mine if seed in others]
 
 
-def difference(row: Draft | None, other: Draft | None, endpoint: Endpoint | None) -> Delta | None:
-    """Row minus other, paired on problems and on seeds."""
-    if row is None or other is None or endpoint is None:
-        return None
+def gaps(row: Draft, other: Draft, endpoint: Endpoint) -> list[np.ndarray]:
+    """Row minus other, [S, P] for each exam, paired on problems and on seeds; empty where no seed finished both."""
     pairs = paired(row, other, endpoint)
     if not pairs:
-        return None
-    gaps = [
+        return []
+    return [
         np.stack([endpoint.values(row, column, mine) - endpoint.values(other, column, its) for mine, its in pairs])
         for column in endpoint.columns
     ]
-    found = estimate(gaps, endpoint.weights)
-    if len(endpoint.columns) == 1 and len(pairs) == 1 and endpoint.pass_k is None:  # the same figure as `harness compare`
-        (mine, its), column = pairs[0], endpoint.columns[0]
-        a, b = other.whole[column][its], row.whole[column][mine]
-        if a.problems > 1:
-            said = statistics.paired_difference(list(a.correct), list(a.graded), list(b.correct), list(b.graded))
-            return Delta(said.value, said.interval95, said.stderr, found.p_value)
-    return Delta(found.value, found.interval95, found.stderr, found.p_value)
+
+
+def difference(row: Draft | None, other: Draft | None, endpoint: Endpoint | None, *, test: bool = False) -> Difference | None:
+    """Row minus other. `test`: with its p against zero, which is for what a suite declares; other differences have an interval alone."""
+    if row is None or other is None or endpoint is None or not (found := gaps(row, other, endpoint)):
+        return None
+    mean_of = estimate(found, endpoint.weights)
+    seeds = sum(pair != (None, None) for pair in paired(row, other, endpoint))
+    return Difference(
+        mean_of.value,
+        mean_of.interval95,
+        mean_of.stderr,
+        p_against(0.0, found, endpoint.weights) if test else None,
+        seeds,
+        sum(exam.shape[1] for exam in found),
+    )
+
+
+def p_against(margin: float, gaps_SP: Sequence[np.ndarray], weights: Sequence[float]) -> float | None:
+    """Two-sided p of "the mean difference is the margin": by t where there are seeds enough, else by flipping signs of problems."""
+    shifted = [exam - margin for exam in gaps_SP]
+    found = estimate(shifted, weights)
+    if found.stderr is None or len(shifted[0]) >= FEWEST_SEEDS:
+        return found.p_value
+    parts = [weight * exam.mean(axis=0) / exam.shape[1] for weight, exam in zip(weights, shifted, strict=True)]
+    return sign_flip(np.concatenate(parts), draws=DRAWS)
 
 
 def rank_intervals(methods: Sequence[Draft], endpoint: Endpoint | None) -> dict[str, tuple[int, int]]:
-    """Within a division: 1 + rows surely above … K − rows surely below, from all pairwise tests, adjusted together."""
-    ranks: dict[str, tuple[int, int]] = {}
+    """Rank intervals of the rows with seeds enough, each within its division: all pairwise tests, adjusted together."""
+    found: dict[str, tuple[int, int]] = {}
     if endpoint is None:
-        return ranks
-    able = [draft for draft in methods if len(endpoint.seeds(draft)) >= SEEDS_FOR_RANKS]
+        return found
+    able = [draft for draft in methods if len(endpoint.seeds(draft)) >= FEWEST_SEEDS]
     for division in dict.fromkeys(draft.first.division for draft in able):
         mine = [draft for draft in able if draft.first.division == division]
         tests = []
-        for place, one in enumerate(mine):
-            for other in mine[place + 1 :]:
-                delta = difference(one, other, endpoint) if len(paired(one, other, endpoint)) >= SEEDS_FOR_RANKS else None
-                if delta and delta.p_value is not None:
-                    tests.append((one.label, other.label, delta.value, delta.p_value))
-        above: Counter[str] = Counter()
-        below: Counter[str] = Counter()
-        for (one, other, value, _), p_value in zip(tests, holm([test[3] for test in tests]), strict=True):
-            if p_value < LEVEL:
-                better, worse = (one, other) if value > 0 else (other, one)
-                above[worse] += 1
-                below[better] += 1
+        for one, other in combinations(mine, 2):
+            delta = difference(one, other, endpoint, test=True)
+            if delta and not delta.checkpoints and delta.p_value is not None:
+                tests.append((one.label, other.label, delta.value, delta.p_value))
+        adjusted = holm([p_value for *_, p_value in tests])
         if len(mine) > 1:
-            ranks |= {draft.label: (1 + above[draft.label], len(mine) - below[draft.label]) for draft in mine}
-    return ranks
+            found |= statistics.rank_intervals(
+                [draft.label for draft in mine], [(*test[:3], p_value) for test, p_value in zip(tests, adjusted, strict=True)]
+            )
+    return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +13,29 @@ import jinja2
 from harness.results import Meters
 from reports import words
 from reports.charts import chart, coloured
+from reports.concluded import probability
 from reports.diagnostics import column_groups, never_cut
 from reports.difficulty import FEW
+from reports.drilldown import PER_CELL
+from reports.mathematics import typeset
 from reports.nouns import AGAIN, BLOCKS, SEEDS_FOR_RANKS, Board, Group, Row
+from reports.pages import ALONE, Place
+from reports.plots import Plot, Series, plot
 from reports.sparklines import shown, sparklines
+from reports.visible import visible
 from reports.wrapping import argued, breakable, brief, dotted
 
 TEMPLATES = Path(__file__).parent / "templates"
-FILES = ("leaderboard.csv", "difficulty.csv", "written.csv", "course.csv", "caps.csv", "leaderboard.md")  # that stand beside the page
+FILES = (
+    "leaderboard.csv",
+    "leaderboard.md",
+    "leaderboard.tex",
+    "leaderboard.json",
+    "difficulty.csv",
+    "written.csv",
+    "course.csv",
+    "caps.csv",
+)  # that stand beside the page
 QUESTIONS = {
     "writer": "whose tokens are trained on",
     "teacher": "which model teaches",
@@ -27,6 +44,16 @@ QUESTIONS = {
     "tokens": "which tokens count",
     "keep": "which rollouts count",
     "also": "further terms",
+}
+FOLLOWED = {  # figures of a log that are drawn, and their units
+    "objective": "nats a token",
+    "kl_forward": "KL(teacher ‖ student), nats a token",
+    "kl_reverse": "KL(student ‖ teacher), nats a token",
+    "student_entropy": "nats a token",
+    "teacher_entropy": "nats a token",
+    "same_top": "share of tokens",
+    "gradient_norm": "before clipping",
+    "learning_rate": "",
 }
 METERS = {
     "updates": "updates",
@@ -58,13 +85,16 @@ class Axis:
         return f"{float(self.at(high)) - float(self.at(low)):.2f}"
 
 
-def page(board: Board) -> str:
-    """The whole file as text."""
+def page(board: Board, place: Place = ALONE) -> str:
+    """The first page: what a reader may take away, and the table of each pair; as text."""
     return (
         _environment()
         .get_template("leaderboard.html.j2")
         .render(
+            place=place,
             board=board,
+            offered=offered(board),
+            every=tuple(QUESTIONS),
             meters=METERS,
             seeds_for_ranks=SEEDS_FOR_RANKS,
             again=AGAIN,
@@ -81,11 +111,49 @@ def page(board: Board) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Offered:
+    """What rows and columns can be filtered by: values, and how they are said."""
+
+    pairs: tuple[tuple[str, str], ...]
+    exams: tuple[tuple[str, str], ...]
+    methods: tuple[tuple[str, str], ...]
+    answers: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def offered(board: Board) -> Offered:
+    rows = [row for group in board.groups for row in group.rows]
+    answers = [(question, tuple(sorted({said for row in rows if (said := answer(row, question))}))) for question in QUESTIONS]
+    return Offered(
+        pairs=tuple((pair, pair) for pair in dict.fromkeys(group.pair for group in board.groups)),
+        exams=tuple((name, name) for name in dict.fromkeys(exam.name for group in board.groups for exam in group.exams)),
+        methods=tuple((name, name) for name in sorted({row.method for row in rows if row.method})),
+        answers=tuple((question, said) for question, said in answers if len(said) > 1),
+    )
+
+
+def rendered(template: str, place: Place, **context: object) -> str:
+    """Any other page of the site."""
+    common = {"place": place, "questions": QUESTIONS, "meters": METERS, "again": AGAIN}
+    return _environment().get_template(template).render({**common, **context})
+
+
+def style() -> str:
+    """The stylesheet of all pages that are not sent alone."""
+    return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("leaderboard.css", "analysis.css", "site.css"))
+
+
+def script() -> str:
+    return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("leaderboard.js", "compare.js", "problem.js", "budgets.js"))
+
+
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=lambda value: visible(value) if type(value) is str else value,  # text from outside: see reports/visible.py
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -101,6 +169,8 @@ def _environment() -> jinja2.Environment:
         "argued": argued,
         "bucket": words.bucket,
         "tokens": words.tokens,
+        "typeset": typeset,
+        "sure": probability,
     }
     environment.globals |= {
         "plural": words.plural,
@@ -117,6 +187,11 @@ def _environment() -> jinja2.Environment:
         "coloured": coloured,
         "shown": shown,
         "few": FEW,
+        "shade": shade,
+        "per_cell": PER_CELL,
+        "curve": curve,
+        "followed": FOLLOWED,
+        "went": went,
     }
     return environment
 
@@ -151,14 +226,30 @@ def axis(group: Group) -> Axis:
     for row in (*group.rows, *group.retired):
         if row.base:
             ends += [row.base.value, *(row.base.interval95 or ())]
-    if group.band:
-        ends += [-group.band, group.band]
+    if group.noise:
+        ends += [group.noise.low, group.noise.high]
     low, high = min(ends), max(ends)
     spread = (high - low) or 0.02
     low, high = low - 0.04 * spread, high + 0.04 * spread
     step = next(step for step in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2) if (high - low) / step <= 4.5)
     ticks = tuple(round(place * step, 4) for place in range(-10, 11) if low <= place * step <= high)
     return Axis(low, high, ticks)
+
+
+def went(group: Group) -> bool:
+    """Whether anything is to be said of the way to the teacher."""
+    return any(row.recovered for row in group.rows)
+
+
+def shade(share: float | None) -> str:
+    """The class of a field's tint: g0 for none right, g8 for all."""
+    return "none" if share is None else f"g{round(share * 8)}"
+
+
+def curve(name: str, values: Sequence[float]) -> Plot:
+    """One figure of the log over the updates."""
+    series = Series(name, tuple(float(at + 1) for at in range(len(values))), tuple(values), hue=0)
+    return plot(name.replace("_", " "), [series], "updates", FOLLOWED[name], width=380, height=130, named=False)
 
 
 def answer(row: Row, question: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reports.claims import noise
+from reports.concluded import concluded, probability
 from reports.markup import as_text, code, inline, table
 from reports.nouns import Beside, Board, Deviation, Exam, Group, Row
+from reports.sentence import noise
 from reports.summaries import analysis
 from reports.words import DASH, basis, gap, hours, interval, measured, percent, plain, plural, points, series
 
@@ -37,7 +38,7 @@ def _group(group: Group) -> Iterable[str]:
         "",
     )
     control = ["Δ best control"] if group.controlled else []
-    head = ["rank", "row", f"{group.primary.title} ±", "Δ base [95%]", *control, "H100-h", "seeds", "division", "sees", "marks"]
+    head = ["rank", "row", f"{group.primary.title} ±", "Δ base [95%]", "p", *control, "H100-h", "seeds", "division", "sees", "marks"]
     yield from table(head, [_summary(row, group) for row in group.rows])
     yield from (
         "",
@@ -56,6 +57,7 @@ def _group(group: Group) -> Iterable[str]:
     broken = [row for row in group.rows if row.reason]
     if broken:
         yield from (*(f"- `{code(row.label)}` {inline(row.reason or '')}" for row in broken), "")
+    yield from concluded(group)
     yield from analysis(group)
     if group.retired:
         yield from ("No longer in the suite: " + ", ".join(f"`{code(row.label)}`" for row in group.retired) + ".", "")
@@ -114,11 +116,13 @@ def _sat(exam: Exam) -> str:
 
 
 def _summary(row: Row, group: Group) -> list[str]:
+    trained = row.block in ("method", "control")
     return [
         _rank(row),
         f"`{code(row.label)}`",
         _with_error(row.primary),
         f"{points(row.base.value)} [{interval(row.base.interval95)}]" if row.base else gap(None, row.label == group.untrained),
+        probability(row.base.p_value) if trained and row.base and row.base.p_value is not None else DASH,
         *([gap(row.control and row.control.value, row.label == group.best_control)] if group.controlled else []),
         hours(row.cost.gpu_hours) if row.cost else DASH,
         str(len(row.seeds)) if row.seeds else DASH,

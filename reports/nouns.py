@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.results import Answers, Meters, Overlap
-from reports.estimates import Estimate
+from harness.shelf import LeftOut
+from harness.statistics import FEWEST_SEEDS, Difference, Estimate
+from reports.findings import Kept, Luck, Noise, PassCurves, Recovered, Verdict
 from reports.words import Span
 
+if TYPE_CHECKING:
+    from reports.apart import Apart, Comparison
+    from reports.published import PublishedTable
+    from reports.replication import Card
+
 AGAIN = "student_again"  # the untrained student, sitting every exam a second time
-SEEDS_FOR_RANKS = 3
+SEEDS_FOR_RANKS = FEWEST_SEEDS
 BLOCKS = ("reference", "control", "method", "reported")
 
 Key = tuple[str, str, str]  # of a column: exam, protocol, hash of the problems
@@ -66,14 +74,7 @@ class Primary:
     asked: str | None = None
 
 
-@dataclass(frozen=True)
-class Delta:
-    """A paired difference and its 95% interval, as fractions."""
-
-    value: float
-    interval95: tuple[float, float] | None
-    stderr: float | None = None
-    p_value: float | None = None  # adjusted over the family, where it is the primary's
+Delta = Difference  # its p-value is adjusted over the family where it is a row's difference to the untrained student
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,10 @@ class Row:
     ended_by: str | None
     diagnostics: Mapping[str, float]
     anchor: str
+    method: str | None = None  # of the catalogue; None for a model itself
     gaps: tuple[str, ...] = ()  # of all exams, and seeds that are not done: why nobody should publish the row as it stands
+    recovered: Recovered | None = None  # of the way to the teacher; None for rows that went none: references, what was only reported
+    kept: tuple[Kept, ...] = ()  # one for each of the suite's margins
 
 
 @dataclass(frozen=True)
@@ -359,7 +363,7 @@ class Group:
     rows: tuple[Row, ...]
     retired: tuple[Row, ...]  # rows that the suite no longer names
     sentence: tuple[Span, ...]
-    band: float | None  # differences between identical things reach this far, as a fraction
+    noise: Noise | None  # how far identical things differed; None where none were measured
     untrained: str | None  # label of the untrained student
     best_control: str | None
     baseline: str | None  # label of the suite's baseline row, where it has a score
@@ -371,7 +375,23 @@ class Group:
     under_caps: tuple[UnderCaps, ...] = ()
     audits: tuple[Audited, ...] = ()
     beside: Beside | None = None
+    published: tuple[PublishedTable, ...] = ()  # what others reported of the same models; in no figure of the rest
+    cards: tuple[Card, ...] = ()  # their claims beside ours
+    apart: tuple[Comparison, ...] = ()  # rows that differ in one answer alone
     pairing: str | None = None  # who learns from whom, in which mode, and what is declared to differ
+    luck: Luck | None = None
+    verdicts: tuple[Verdict, ...] = ()  # on the suite's claims, in their order
+    curves: tuple[PassCurves, ...] = ()  # one an exam
+
+    @property
+    def band(self) -> float | None:
+        """Differences between identical things reach this far, one way or the other."""
+        return max(-self.noise.low, self.noise.high) if self.noise else None
+
+    @property
+    def checkpoints(self) -> bool:
+        """Too few seeds to compare methods: differences are of these checkpoints alone, and carry neither ranks nor bold."""
+        return self.seeds < SEEDS_FOR_RANKS
 
     @property
     def ranked(self) -> bool:
@@ -422,3 +442,6 @@ class Board:
     groups: tuple[Group, ...]
     deviations: tuple[Deviation, ...]
     provenance: Provenance
+    published: tuple[PublishedTable, ...] = ()  # all that there are, whether a suite asks for them or not
+    apart: tuple[Apart, ...] = ()  # what one answer is worth, over all suites
+    left_out: tuple[LeftOut, ...] = ()  # files that could not be used, each with its fault and its remedy

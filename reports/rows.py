@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness import metrics, statistics
+from harness import metrics
 from harness.grading import UNGRADED
 from harness.results import ExamScore, Meters, Result
+from harness.statistics import Estimate, mean_share
 from reports.drafts import Draft, Endpoint, Seed, difference, mean, on
-from reports.estimates import Estimate, estimate
-from reports.nouns import Cell, Exam, Primary, Row
+from reports.margins import kept
+from reports.nouns import Beside, Cell, Exam, Primary, Row
+from reports.recovered import Way, recovered
 from reports.sees import sees
 from reports.words import DASH, percent, plural, says, series
 
@@ -29,17 +31,20 @@ class Field:
     best_control: Draft | None
     baseline: Draft | None
     seeds: int  # the most that any trained row has
+    way: Way = Way()
+    margins: Mapping[str, float] = field(default_factory=dict)  # exam or task → the fraction that it may lose
+    beside: Beside | None = None
 
 
-def row(draft: Draft, field: Field, rank: tuple[int, int] | None, anchor: str) -> Row:
+def row(draft: Draft, among: Field, rank: tuple[int, int] | None, anchor: str) -> Row:
     first, done = draft.first, draft.done
     shown = done or draft.results
-    untrained = field.untrained if draft is not field.untrained and draft.role != "reported" else None
+    untrained = among.untrained if draft is not among.untrained and draft.role != "reported" else None
     trains = draft.block in ("method", "control")
-    cells = tuple(_cell(draft, exam, untrained) for exam in field.exams)
-    others = [other if trains and draft is not other else None for other in (field.best_control, field.baseline)]
-    control, baseline = (difference(draft, other, field.endpoint) for other in others)
-    found = mean(draft, field.endpoint)
+    cells = tuple(_cell(draft, exam, untrained) for exam in among.exams)
+    others = [other if trains and draft is not other else None for other in (among.best_control, among.baseline)]
+    control, baseline = (difference(draft, other, among.endpoint) for other in others)
+    found = mean(draft, among.endpoint)
     return Row(
         label=draft.label,
         title=first.title,
@@ -49,13 +54,13 @@ def row(draft: Draft, field: Field, rank: tuple[int, int] | None, anchor: str) -
         status="done" if done else first.status,
         seeds=tuple(result.seed for result in done if result.seed is not None) if trains else (),
         primary=found,
-        base=difference(draft, untrained, field.endpoint),
+        base=difference(draft, untrained, among.endpoint, test=True),
         control=control,
         baseline=baseline,
         rank=rank,
         beyond=None,
         sees=sees(first.answers),
-        marks=tuple(_marks(draft, field, cells, found)),
+        marks=tuple(_marks(draft, among, cells, found)),
         reason=None if done else _reason(first),
         answers=first.answers,
         overrides=first.overrides,
@@ -65,7 +70,10 @@ def row(draft: Draft, field: Field, rank: tuple[int, int] | None, anchor: str) -
         ended_by=" · ".join(dict.fromkeys(result.ended_by for result in shown if result.ended_by)) or None,
         diagnostics=_mean_diagnostics(shown),
         anchor=anchor,
+        method=first.method,
         gaps=tuple(_gaps_of(draft)),
+        recovered=recovered(draft, among.way),
+        kept=kept(draft, among.margins, among.exams, cells, among.beside, among.untrained),
     )
 
 
@@ -78,7 +86,7 @@ def _reason(result: Result) -> str:
     return f"{result.status}: {result.reason or 'no reason given'}"
 
 
-def _marks(draft: Draft, field: Field, cells: Sequence[Cell], found: Estimate | None) -> Iterable[str]:
+def _marks(draft: Draft, among: Field, cells: Sequence[Cell], found: Estimate | None) -> Iterable[str]:
     """What a reader must know of this row and not of all."""
     first = draft.first
     for result in draft.results:
@@ -97,12 +105,12 @@ def _marks(draft: Draft, field: Field, cells: Sequence[Cell], found: Estimate | 
     if first.provenance.imported and found is None:
         yield "scores in columns of its own"
     elif draft.done and found is None and not gaps:
-        missing = [name for name in field.primary.over if name not in {column[0] for column in draft.scores}]
-        yield f"no score on {', '.join(missing)}" if missing else "other protocol" if field.endpoint else "protocols differ"
+        missing = [name for name in among.primary.over if name not in {column[0] for column in draft.scores}]
+        yield f"no score on {', '.join(missing)}" if missing else "other protocol" if among.endpoint else "protocols differ"
     times = {score.at for column in draft.scores.values() for score in column.values()}
     if times and "100%" not in times:
         yield f"at {max(times, key=lambda at: (len(at), at))}"
-    if draft.block in ("method", "control") and len(draft.done) == 1 < field.seeds and first.seed is not None:
+    if draft.block in ("method", "control") and len(draft.done) == 1 < among.seeds and first.seed is not None:
         yield "one seed"
     few = [f"{name} = {value}" for name, value in sorted(first.overrides.items()) if not says(draft.label, name, value)]
     yield from few if sum(map(len, few)) <= 40 else [plural(len(few), "override")]  # all of them stand with the row's answers
@@ -130,13 +138,8 @@ def _cell(draft: Draft, exam: Exam, untrained: Draft | None) -> Cell:
             machinery=_machinery(scores.values()),
             gaps=tuple(_gaps(scores)),
         )
-    passed = sum(metrics.pass_at(list(score.correct), list(score.graded), exam.pass_k) for score in whole) / len(whole)
-    if len(whole) == 1:
-        only = whole[0]
-        error = statistics.stderr(list(only.correct), list(only.graded)) if only.problems > 1 else None
-        avg = Estimate(metrics.avg_at(list(only.correct), list(only.graded)), error, only.problems - 1)
-    else:
-        avg = estimate([np.stack([np.array(score.correct) / np.array(score.graded) for score in whole])])
+    passed = sum(metrics.pass_at(list(each.correct), list(each.graded), exam.pass_k) for each in whole) / len(whole)
+    avg = mean_share(np.stack([np.array(each.correct) / np.array(each.graded) for each in whole]), sum(sum(each.graded) for each in whole))
     voted = tuple(_average(score.maj_at.get(str(k)) for score in whole) for k in exam.votes)
     delta = difference(draft, untrained and untrained.before(exam), on(exam.key))
     return Cell(avg, passed, delta, unfinished, voted=voted, mean_length=length)

@@ -8,18 +8,29 @@ from dataclasses import replace
 from typing import Any
 
 from harness.results import Result
+from harness.step import digest
+from reports.apart import comparisons, pooled_over
 from reports.audits import audits
 from reports.beside import beside
 from reports.caps import under_caps
-from reports.claims import judged
+from reports.claims import decided, verdicts
 from reports.columns import endpoint, exam_columns, primary
 from reports.course import course
+from reports.curves import curves
 from reports.difficulty import difficulties
-from reports.drafts import difference, drafts, is_reference, mean, rank_intervals
+from reports.drafts import drafts, is_reference, mean, rank_intervals
+from reports.noise import luck, noise
 from reports.nouns import AGAIN, BLOCKS, Board, Deviation, Group, Provenance, Row
 from reports.pairing import pairing
+from reports.published import PublishedTable, published_tables
+from reports.published import beside as beside_published
+from reports.recovered import Way
+from reports.replication import card
 from reports.rows import Field, row
+from reports.sentence import judged
 from reports.written import writing
+
+SLUG = 96  # characters
 
 
 def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | None = None, retired: Sequence[Result] = ()) -> Board:
@@ -28,14 +39,25 @@ def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | N
     `retired`: rows that an earlier form of a suite left. They are shown apart, and no figure of the others depends on them.
     """
     suites = suites or {}
+    tables = published_tables(results)
+    results = [result for result in results if result.reported is None]
     names = sorted({result.suite for result in results})
     groups: list[Group] = []
     for name in names:
         mine = [result for result in results if result.suite == name]
         left = [result for result in retired if result.suite == name]
-        made = list(_groups(mine, suites.get(name, {})))
-        groups += judged([_with_retired(group, budget, found) for (group, budget), found in zip(made, _homes(made, left), strict=True)])
-    return Board(" + ".join(names) or "no results", tuple(groups), tuple(_deviations(names, suites)), _provenance(results))
+        made = list(_groups(mine, suites.get(name, {}), tables))
+        groups += decided(
+            judged([_with_retired(group, budget, found) for (group, budget), found in zip(made, _homes(made, left), strict=True)])
+        )
+    return Board(
+        title=" + ".join(names) or "no results",
+        groups=tuple(groups),
+        deviations=tuple(_deviations(names, suites)),
+        provenance=_provenance(results),
+        published=tables,
+        apart=pooled_over(each for group in groups for each in group.apart),
+    )
 
 
 def _deviations(names: Sequence[str], suites: Mapping[str, Mapping[str, Any]]) -> Iterable[Deviation]:
@@ -47,7 +69,7 @@ def _deviations(names: Sequence[str], suites: Mapping[str, Mapping[str, Any]]) -
         yield Deviation(said, () if len(of) == len(names) else tuple(of))
 
 
-def _groups(results: Sequence[Result], suite: Mapping[str, Any]) -> Iterable[tuple[Group, str | None]]:
+def _groups(results: Sequence[Result], suite: Mapping[str, Any], tables: Sequence[PublishedTable]) -> Iterable[tuple[Group, str | None]]:
     """Each with its budget, which the group itself names only where there are several."""
     pairs = dict.fromkeys([*map(str, suite.get("pairs") or ()), *sorted({result.pair for result in results})])
     for pair in pairs:
@@ -57,10 +79,12 @@ def _groups(results: Sequence[Result], suite: Mapping[str, Any]) -> Iterable[tup
         for budget in budgets:
             rows = [result for result in mine if result.budget == budget or is_reference(result) or result.role == "reported"]
             if rows:
-                yield _group(rows, suite, pair, budget, len(budgets) > 1), budget
+                yield _group(rows, suite, pair, budget, len(budgets) > 1, beside_published(tables, suite, pair)), budget
 
 
-def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budget: str | None, several: bool) -> Group:
+def _group(
+    results: Sequence[Result], suite: Mapping[str, Any], pair: str, budget: str | None, several: bool, tables: Sequence[PublishedTable]
+) -> Group:
     exams = exam_columns(results, suite)
     named = [str(label) for label in suite.get("rows") or ()]
     found = drafts(results, exams, named)
@@ -70,18 +94,23 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
     means = {draft.label: mean(draft, over) for draft in found}
 
     again = next((draft for draft in found if draft.label == AGAIN), None)
-    repeat = difference(again, untrained, over)
     in_suite = [draft for draft in found if not named or draft.label in named or draft.block in ("reference", "reported")]
     trained = [draft for draft in in_suite if draft.block in ("method", "control")]
     scored = {draft.label: value.value for draft in trained if (value := means[draft.label])}
     controls = [draft for draft in trained if draft.role == "control" and draft.label in scored]
     best = max(controls, key=lambda draft: scored[draft.label], default=None)
-    said = (suite.get("report") or {}).get("baseline")
-    baseline = next((draft for draft in trained if draft.label == said and draft.label in scored), None)
+    report = suite.get("report") or {}
+    baseline = next((draft for draft in trained if draft.label == report.get("baseline") and draft.label in scored), None)
     seeds = max((sum(result.seed is not None for result in draft.done) for draft in trained), default=0)
-    ranks = rank_intervals([draft for draft in trained if draft.role == "method"], over)
+    methods = [draft for draft in trained if draft.role == "method"]
+    ranks = rank_intervals(methods, over)
+    elsewhere = beside(in_suite, untrained, [str(name) for name in suite.get("tasks") or ()])
+    who = (suite.get("pairs") or {}).get(pair) or {}
+    modes = who.get("modes") or {}
+    teacher = next((draft for draft in found if draft.role == "teacher"), None)
+    way = Way(untrained, teacher, over, (modes.get("student", "plain"), modes.get("teacher", "plain")))
 
-    field = Field(exams, wanted, over, untrained, best, baseline, seeds)
+    field = Field(exams, wanted, over, untrained, best, baseline, seeds, way, report.get("margins") or {}, elsewhere)
     slug = _slug("-".join(filter(None, (results[0].suite, pair, budget if several else None))))
     rows: list[Row] = []
     retired: list[Row] = []
@@ -103,7 +132,7 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         rows=tuple(rows),
         retired=tuple(retired),
         sentence=(),
-        band=max(map(abs, repeat.interval95)) if repeat and repeat.interval95 else None,
+        noise=noise(again, trained, untrained, over),
         untrained=untrained.label if untrained else None,
         best_control=best.label if best else None,
         baseline=baseline.label if baseline else None,
@@ -115,7 +144,15 @@ def _group(results: Sequence[Result], suite: Mapping[str, Any], pair: str, budge
         difficulties=by_difficulty,
         undivided=undivided,
         beside=beside(as_shown, untrained, [str(name) for name in suite.get("tasks") or ()]),
-        pairing=pairing((suite.get("pairs") or {}).get(pair), (suite.get("budgets") or {}).get(budget)),
+        published=tuple(tables),
+        cards=tuple(
+            card(table, in_suite, exams, report.get("baseline"), list(map(str, suite.get("deviations") or ()))) for table in tables
+        ),
+        apart=comparisons(in_suite, over, results[0].suite, pair, budget if several else None, wanted.title),
+        pairing=pairing(who, (suite.get("budgets") or {}).get(budget)),
+        luck=luck(methods, over),
+        verdicts=verdicts(suite, in_suite, exams, wanted, pair, budget),
+        curves=curves(as_shown, exams),
     )
 
 
@@ -152,7 +189,9 @@ def _anchors(slug: str, labels: Sequence[str]) -> Iterable[str]:
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-") or "row"
+    """What may stand in an address and in the name of a file; a long one keeps its beginning and a hash of the whole."""
+    slug = re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-") or "row"
+    return slug if len(slug) <= SLUG else f"{slug[: SLUG - 9]}-{digest(text)[:8]}"
 
 
 def _provenance(results: Sequence[Result]) -> Provenance:

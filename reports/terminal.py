@@ -13,12 +13,13 @@ from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.console import Group as Stack
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from harness.results import Result
-from reports.claims import noise
+from reports.concluded import verdict_line
 from reports.nouns import Beside, BesideCell, Board, Group, LmFigure, Row
+from reports.sentence import noise
 from reports.tables import board
 from reports.words import DASH, gap, hours, measured, percent, plural, points
 
@@ -48,6 +49,7 @@ def renderable(made: Board) -> Stack:
             _sentence(group),
             _Fitted(group),
             *_reasons(group),
+            *_verdicts(group),
             *([_Elsewhere(group.beside, group.untrained)] if group.beside else []),
         ]
     return Stack(*parts)
@@ -154,6 +156,20 @@ def _cells(row: Row, group: Group) -> dict[str, Text]:
 
 def _marks(row: Row) -> list[str]:
     return [*([plural(len(row.seeds), "seed")] if len(row.seeds) > 1 else []), *row.marks]
+
+
+def _verdicts(group: Group) -> list[Table]:
+    """A claim, and what became of it."""
+    if not group.verdicts:
+        return []
+    styles = {"supported": "bold green", "contradicted": "bold red", "undecided": "bold"}
+    made = Table.grid(
+        Column("claim", min_width=min(40, max(cell_len(each.that) for each in group.verdicts))), "verdict", padding=(0, 2, 0, 0)
+    )
+    for each in group.verdicts:
+        line = verdict_line(each).removeprefix(each.verdict)
+        made.add_row(Text(each.that, style="cyan", overflow="fold"), Text.assemble((each.verdict, styles[each.verdict]), line))
+    return [made]
 
 
 def _reasons(group: Group) -> list[Text]:

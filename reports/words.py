@@ -11,7 +11,7 @@ MINUS = "\u2212"
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
-    return DASH if fraction is None else f"{100 * fraction:.{digits}f}"
+    return DASH if fraction is None else f"{100 * fraction:.{digits}f}".replace("-", MINUS)
 
 
 def points(fraction: float | None, digits: int = 1) -> str:

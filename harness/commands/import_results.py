@@ -1,4 +1,7 @@
-"""harness import FILE…: rows of results from what other tools wrote. They stand on the page with columns of their own, unranked."""
+"""harness import FILE…: rows of results from what other tools wrote, or papers printed.
+
+Rows of tools stand on the page with columns of their own, unranked; figures of papers stand apart, marked where no count can give them.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,26 @@ from pathlib import Path
 from harness import importing
 from harness.commands.report import RESULTS
 from harness.completions.at_hand import Tests
+from harness.importing import published as papers
 from harness.importing.evalplus import Regrade
 from harness.importing.sheet import Sheet, score
 from harness.records import Fault, Verdict
 from harness.results import ExamScore, Imported, Provenance, Result, file_name, read_result, write_result
 
 SUITE = PAIR = "imported"
+REPORTED = RESULTS / "reported"  # where tables of papers lie; a suite's `report.reported` names one of them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "formats, told by content:\n" + "\n".join(f"  {each.KNOWN_BY}" for each in importing.FORMATS)
+    parser.epilog = "formats, told by content:\n" + "\n".join(f"  {each.KNOWN_BY}" for each in (*importing.FORMATS, papers))
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what lm-eval, evalplus or LiveCodeBench wrote")
-    parser.add_argument("--suite", default=SUITE, metavar="NAME", help="on whose page the rows stand (default: %(default)s)")
+    parser.add_argument("--suite", metavar="NAME", help=f"on whose page the rows stand (default: {SUITE}; of papers: the file's name)")
     parser.add_argument("--pair", default=PAIR, metavar="NAME", help="under which pair of it (default: %(default)s)")
     parser.add_argument("--label", metavar="NAME", help="the row's name (default: the model's, as the files tell it)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"the suite's folder of results (default: {RESULTS}/<suite>)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help=f"the suite's folder of results (default: {RESULTS}/<suite>, {REPORTED}/<suite>)"
+    )
     parser.add_argument("--regrade", action="store_true", help="grade samples of evalplus here, instead of taking its verdicts")
     parser.add_argument("--rows", type=Path, metavar="DIR", help="with --regrade: the benchmarks' own files, a folder or one file")
     parser.add_argument("--processes", type=int, metavar="N", help="with --regrade: graders side by side (default: one a core)")
@@ -33,13 +40,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    folder = args.out or RESULTS / args.suite
+    tables = [path for path in args.files if path.suffix == ".csv"]
+    for path in tables:
+        of_papers(path, args)
+    return of_tools([path for path in args.files if path not in tables], args) if len(tables) < len(args.files) else 0
+
+
+def of_papers(path: Path, args: argparse.Namespace) -> None:
+    """A table of printed figures: its rows, and which of its figures bear a mark."""
+    suite = args.suite or path.stem
+    folder = args.out or REPORTED / suite
+    rows = papers.read(path, suite)
+    for result in rows:
+        refuse_to_replace(folder / file_name(result), result)
+    for result in rows:
+        write_result(folder, result)
+    figures = [figure for result in rows if result.reported for figure in result.reported.figures]
+    marked = sum(bool(figure.marks) for figure in figures)
+    print(f"{folder}: {len(rows)} rows with {len(figures)} figures, {marked} of them marked")
+    for result in rows:
+        for figure in result.reported.figures if result.reported else ():
+            for mark in figure.marks:
+                place = " ".join(filter(None, (figure.where, result.pair, result.label, figure.exam, figure.metric)))
+                print(f"  {mark.kind}: {place}: {mark.detail}")
+
+
+def of_tools(files: list[Path], args: argparse.Namespace) -> int:
+    suite = args.suite or SUITE
+    folder = args.out or RESULTS / suite
     regrade = grader(args) if args.regrade else None
     rows: dict[str, list[Sheet]] = {}
-    for path in args.files:
+    for path in files:
         sheet = importing.read(path, regrade)
         rows.setdefault(args.label or sheet.label, []).append(sheet)
-    found = [row(args.suite, args.pair, label, sheets) for label, sheets in rows.items()]
+    found = [row(suite, args.pair, label, sheets) for label, sheets in rows.items()]
     for result in found:
         refuse_to_replace(folder / file_name(result), result)
     for result, sheets in zip(found, rows.values(), strict=True):

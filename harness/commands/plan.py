@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from harness.collect import record_of
+from harness.commands import power as power_text
 from harness.overlaps import Seen, seen
 from harness.plan import Plan, plan, summary
 from harness.plan.estimate import PROMPT
+from harness.plan.power import WANTED, Counts, power
 from harness.progress import amount
+from harness.records import Fault
 from harness.spec import load_suite
 from harness.store import Corrupt, Store
 
@@ -22,19 +28,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, default=STORE, metavar="DIR", help="where steps are kept (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="the whole plan as JSON")
     parser.add_argument("--resolved", action="store_true", help="the suite with everything it inherits, as YAML, and nothing else")
+    parser.add_argument(
+        "--detect", type=float, default=100 * WANTED, metavar="POINTS", help="the difference that one wants to find (default: %(default)g)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     suite = load_suite(args.suite)
+    if not 0 < args.detect < 100:
+        raise Fault(f"--detect {args.detect:g}: a difference in points, above 0 and below 100, is wanted.")
     if args.resolved:
         import yaml
 
         print(yaml.safe_dump(suite.resolved(), sort_keys=False, allow_unicode=True, width=120), end="")
         return 0
     made = plan(suite)
-    described = describe(made, Store(args.store))
+    store = Store(args.store)
+    described = describe(made, store) | {"power": asdict(power(suite, made, sat_already(made, store), args.detect / 100))}
     print(json.dumps(described, indent=1, ensure_ascii=False) if args.json else text(described, suite.suite))
     return 0
+
+
+def sat_already(made: Plan, store: Store) -> Counts:
+    """What the untrained student of the first pair that has sat an exam reached on it."""
+    found: dict[str, Any] = {}
+    for row in made.rows:
+        for exam in made.exams if row.role == "student" else ():
+            record = record_of(store, row.steps.get(f"score/{exam.name}"))
+            if record and min(record.facts["graded"]) == record.facts["samples"]:
+                found.setdefault(exam.name, (record.facts["correct"], record.facts["samples"]))
+    return found
 
 
 def describe(made: Plan, store: Store) -> dict:
@@ -111,7 +134,8 @@ def text(described: dict, name: str) -> str:
         lines += ["", f"to do: {len(todo) - len(again)} new{other}"]
         lines += [f"  {step['key'][:10]}  {step['title']}  [{shortened(step['why'])}]" for step in again[:40]]
         lines += [f"  … and {len(again) - 40} more; `--json` lists all"] if len(again) > 40 else []
-    return "\n".join([*lines, "", *costs(described)])
+    found = power_text.lines(described["power"]) if "power" in described else []
+    return "\n".join([*lines, *([""] if found else []), *found, "", *costs(described)])
 
 
 def costs(described: dict) -> list[str]:

@@ -20,9 +20,10 @@ from harness.progress import Screen, clock
 from harness.provenance import provenance
 from harness.records import Fault
 from harness.rehearse import rehearsal, said
-from harness.results import SUITE_FILE, read_result, read_results, row_file, write_result
+from harness.results import SUITE_FILE, read_result, row_file, write_result
 from harness.run import carry_out, refuse_silent_edits, states, tokens_written
 from harness.sampling.available import check_engine, check_lm_eval, rank_served
+from harness.shelf import read_results
 from harness.spec import Suite, load_suite
 from harness.store import Store, must_be_writable, open_store, write_atomically
 
@@ -146,7 +147,7 @@ def carried_through(args: argparse.Namespace, suite: Suite, store_folder: Path, 
     current = current_rows(folder, made, [id(row) for row in rows], several)
     document = {**suite.resolved(), "rows": labels, "exams": columns, "tasks": [task.name for task in made.tasks], "current": current}
     write_atomically(folder / SUITE_FILE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
-    return closing(site, folder, found, failures, tokens_written(made, rows, store), seconds)
+    return closing(site, store_folder, folder, found, failures, tokens_written(made, rows, store), seconds)
 
 
 def questions(made: Plan, rows: list[Row]) -> Row:
@@ -190,15 +191,16 @@ def current_rows(folder: Path, made: Plan, written: list[int], several: bool) ->
     return sorted(found)
 
 
-def closing(site: Path, folder: Path, found: list, failures: dict, tokens: dict, seconds: str) -> int:
+def closing(site: Path, store: Path, folder: Path, found: list, failures: dict, tokens: dict, seconds: str) -> int:
     """The table, the exact tokens, where the page is; the exit code."""
     import reports
     from reports import terminal
 
-    board = reports.load([folder])
+    shelf = reports.shelf_of([folder])
+    board = reports.board_of(shelf)
     console = terminal.console()
     console.print(terminal.renderable(board))
-    written = reports.write(board, site)
+    written = reports.write(shelf, board, site, store)
     console.print(
         "tokens written: "
         + " · ".join(f"{kind} {t['shared']:,} (each row alone {t['alone']:,})" for kind, t in tokens.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -16,12 +16,26 @@ from harness.protocols import Manner
 from harness.records import Sampling
 from harness.spec import checks
 from harness.spec.faults import Faults, translate
-from harness.spec.model import METERS, Budget, EvalGroup, LmEvalTask, Overlap, PairSpec, Report, SamplingSpec, Seeds, SuiteFile, Train
+from harness.spec.model import (
+    METERS,
+    Budget,
+    Claim,
+    EvalGroup,
+    LmEvalTask,
+    Overlap,
+    PairSpec,
+    Report,
+    SamplingSpec,
+    Seeds,
+    SuiteFile,
+    Train,
+)
 from harness.spec.rows import RowSpec, resolve_rows
 
 __all__ = [
     "METERS",
     "Budget",
+    "Claim",
     "EvalGroup",
     "LmEvalTask",
     "Overlap",
@@ -50,6 +64,7 @@ class Suite:
     budgets: dict[str, Budget]
     evaluate: tuple[EvalGroup, ...]
     report: Report
+    claims: tuple[Claim, ...] = ()
     overlap: Overlap | None = None
     deviations: tuple[str, ...] = ()
     sets: Mapping[str, catalogue.ProblemSet] = field(default_factory=dict)  # that stand for those named; key of the source → set
@@ -125,6 +140,7 @@ class Suite:
                 for group in self.evaluate
             ],
             **({"overlap": self.overlap.model_dump(mode="json")} if self.overlap else {}),
+            **({"claims": [claim.model_dump(mode="json", exclude_none=True) for claim in self.claims]} if self.claims else {}),
             "report": self.report.model_dump(mode="json"),
             "deviations": list(self.deviations),
         }
@@ -154,9 +170,11 @@ def load_suite(path: str | os.PathLike[str]) -> Suite:
         budgets=shape.budgets,
         evaluate=tuple(shape.evaluate),
         report=report,
+        claims=tuple(shape.claims),
         overlap=shape.overlap,
         deviations=tuple(shape.deviations),
     )
+    suite = replace(suite, claims=checks.claims_that_hold(suite, document))
     checks.check(suite, document, faults)
     faults.raise_if_any()
     return suite

@@ -299,9 +299,31 @@ class Primary(Section):
 
 
 class Report(Section):
+    """`margins`: exam or task of lm-eval → the fraction that training may cost there (0.01: a point)."""
+
     baseline: str | None = None
     controls: list[str] = []
     primary: Primary | None = None
+    margins: dict[str, Annotated[float, Field(gt=0.0, lt=1.0)]] = {}
+    reported: list[str] = []  # names below results/reported/: what others published, shown apart
+
+
+class Claim(Section):
+    """What the suite expects before it runs; no training and no exam depends on it. `that`: `a > b`, `a > b + 1.0` or `a >= b - 0.5`, with labels
+    of rows, `student` or `teacher`, and points of the metric. What it leaves out is the primary's; without pair or budget it holds for each.
+    """
+
+    say: Annotated[str, Field(min_length=1)]
+    that: str
+    exam: str | Annotated[list[str], Field(min_length=1)] | None = None
+    metric: str | None = None
+    pair: str | None = None
+    budget: str | None = None
+
+    @property
+    def exams(self) -> tuple[str, ...]:
+        """Those that it names, which weigh alike; none where it goes by the primary's."""
+        return (self.exam,) if isinstance(self.exam, str) else tuple(self.exam or ())
 
 
 class SuiteFile(Section):
@@ -317,5 +339,6 @@ class SuiteFile(Section):
     budgets: Annotated[dict[str, Budget], Field(min_length=1)]
     evaluate: list[EvalGroup] = Field(min_length=1)
     overlap: Overlap | None = None
+    claims: list[Claim] = []
     report: Report = Report()
     deviations: list[str] = []

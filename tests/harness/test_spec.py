@@ -13,7 +13,10 @@ import pytest
 import yaml
 
 from harness import catalogue
+from harness.claims import Order
+from harness.claims import parse as parse_claim
 from harness.document import parse, read
+from harness.plan import plan
 from harness.records import Fault
 from harness.spec import load_suite
 from harness.spec.schema import schema
@@ -94,7 +97,7 @@ BROKEN = [
     ("infinite", changed(("1.0e-3", ".inf")), ".inf", "train.optim.learning_rate", ["finite"]),
     # --- shapes
     ("unknown-top", BASE + "trian: {}\n", "trian", "trian", ["no key 'trian'", "Did you mean 'train'?"]),
-    ("later-top", BASE + "claims: []\n", "claims", "claims", ["not yet known in this version", "Leave it out"]),
+    ("later-top", BASE + "tune: {}\n", "tune", "tune", ["not yet known in this version", "Leave it out"]),
     ("later-validate", BASE + "validate: {every: 10%}\n", "validate", "validate", ["not yet known in this version"]),
     (
         "lm-eval-among-benchmarks",
@@ -104,11 +107,42 @@ BROKEN = [
         ["a group of its own"],
     ),
     (
-        "later-margins",
-        changed(("controls: [trd]", "margins: {ifeval: 0.01}")),
-        "margins",
-        "report.margins",
+        "later-contrasts",
+        changed(("controls: [trd]", "contrasts: [trd]")),
+        "contrasts",
+        "report.contrasts",
         ["not yet known in this version"],
+    ),
+    # --- claims and margins
+    ("claim-grammar", BASE + "claims: [{say: x, that: trd>top128}]\n", "trd>", "claims[0].that", ["`a > b`", "a space around every sign"]),
+    ("claim-of-itself", BASE + "claims: [{say: x, that: trd >= trd}]\n", "trd >=", "claims[0].that", ["is no claim"]),
+    ("claim-row", BASE + "claims: [{say: x, that: trd > top_128}]\n", "trd >", "claims[0].that", ["no row 'top_128'", "'top128'?"]),
+    ("claim-exam", BASE + "claims: [{say: x, that: trd > student, exam: chain}]\n", "chain}", "claims[0].exam", ["no exam 'chain'"]),
+    (
+        "claim-metric",
+        BASE + "claims: [{say: x, that: trd > student + 1.5, metric: pass@32}]\n",
+        "pass@32",
+        "claims[0].metric",
+        ["sat with n = 16"],
+    ),
+    ("claim-vote", BASE + "claims: [{say: x, that: trd > student, metric: maj@8}]\n", "maj@8", "claims[0].metric", ["avg@k or pass@k"]),
+    ("claim-pair", BASE + "claims: [{say: x, that: trd > student, pair: smal}]\n", "smal}", "claims[0].pair", ["mean 'small'?"]),
+    ("claim-budget", BASE + "claims: [{say: x, that: trd > student, budget: step}]\n", "step}", "claims[0].budget", ["mean 'steps'?"]),
+    ("claim-unsaid", BASE + "claims: [{that: trd > student}]\n", "{that", "claims[0].say", ["is missing"]),
+    (
+        "margin-of-nothing",
+        changed(("controls: [trd]", "margins: {ifeval: 0.01}")),
+        "ifeval",
+        "report.margins.ifeval",
+        ["no exam or task 'ifeval'"],
+    ),
+    ("margin-in-points", changed(("controls: [trd]", "margins: {chain-exam: 1}")), "1}}", "report.margins.chain-exam", ["number below 1"]),
+    (
+        "unknown-reported",
+        changed(("controls: [trd]", "reported: [tdr]")),
+        "tdr",
+        "report.reported[0]",
+        ["no published figures 'tdr'", "Did you mean 'trd'?", "harness import TABLE.csv"],
     ),
     ("unknown-deep", changed(("warmup: 0.1", "warm_up: 0.1")), "warm_up", "train.optim.warm_up", ["Did you mean 'warmup'?"]),
     ("unknown-sampling", changed(("top_k: 20", "topk: 20")), "topk: 20", "train.sampling.teacher.topk", ["Did you mean 'top_k'?"]),
@@ -611,6 +645,42 @@ def test_a_fault_in_an_inherited_value_points_to_its_own_file(folder):
     Path("base.yaml").write_text(text)
     with pytest.raises(Fault, match=rf"^base\.yaml:{place_of(text, '11,')}: train\.optim\.warmup: "):
         load("suite: child\nlike: base.yaml\ntrain: {optim: {batch: 16}}\n", "child.yaml")
+
+
+def test_claims_change_no_address(folder):
+    plain = plan(load(BASE))
+    said = BASE.replace("controls: [trd]}", "controls: [trd], margins: {chain-exam: 0.02}}") + (
+        "claims:\n  - {say: better, that: trd > forward_kl + 1.0, exam: chain-exam, metric: pass@8}\n"
+        "  - {say: harmless, that: top128 ≥ student − 0.5, pair: small, budget: steps}\n"
+    )
+    suite = load(said, "claiming.yaml")
+    assert [claim.that for claim in suite.claims] == ["trd > forward_kl + 1.0", "top128 ≥ student − 0.5"]
+    assert suite.report.margins == {"chain-exam": 0.02}
+    assert {step.address for step in plan(suite).steps} == {step.address for step in plain.steps}
+    assert len(suite.resolved()["claims"]) == 2 and "claims" not in load(BASE).resolved()
+
+
+def test_an_inherited_claim_about_rows_that_are_not_there_falls_away(folder):
+    load(BASE + "claims: [{say: a, that: trd > student}, {say: b, that: top128 > student}]\n")
+    child = load("suite: child\nlike: base.yaml\nmethods: [forward_kl, trd]\nreport: {controls: []}\n", "child.yaml")
+    assert [claim.say for claim in child.claims] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("that", "order"),
+    [
+        ("a > b", Order("a", "b", 0.0)),
+        ("a >= b - 0.5", Order("a", "b", -0.005)),
+        ("a ≥ b − 1", Order("a", "b", -0.01)),
+        ("x[keep=All,k=8] > teacher + .25", Order("x[keep=All,k=8]", "teacher", 0.0025)),
+        ("a > b + 1.0 points", None),
+        ("a = b", None),
+        ("a > b > c", None),
+        ("a > a", None),
+    ],
+)
+def test_what_a_claim_says(that, order):
+    assert parse_claim(that) == (order and Order(order.a, order.b, pytest.approx(order.margin)))
 
 
 def test_like_in_a_circle(folder):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.metrics import pass_at
 from harness.results import Answers, AvgAt, Cost, ExamScore, Meters, Provenance, Result, write_result
 
 SAMPLES = 16
@@ -42,14 +47,68 @@ CONTROLS = ("sft_teacher", "placebo")
 
 
 @pytest.fixture(scope="session")
+def answered():
+    """A function that gives a row answers in a store: see answered.py."""
+    spec = importlib.util.spec_from_file_location("answered", Path(__file__).with_name("answered.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.answered
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One browser for all tests of pages: Debian's, driven through its own protocol."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright (pip install -e '.[dev]')")
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """A function that opens a file of the site in a window of its own. At the end: no fault in the console, no request to any host."""
+    with contextlib.ExitStack() as windows:
+        said, asked = [], []
+
+        def opened(path, width=1280, scheme="light", height=900):
+            context = windows.enter_context(chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme))
+            page = context.new_page()
+            page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+            page.on("pageerror", lambda fault: said.append(str(fault)))
+            page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+            page.on("request", lambda request: asked.append(request.url))
+            page.goto(path if isinstance(path, str) else path.as_uri())
+            return page
+
+        yield opened
+        assert said == []
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.fixture
+def look(visit):
+    """A function that opens a page, runs a probe in it, and gives what the probe returns."""
+
+    def looked(path, probe, width=1280, scheme="light"):
+        return visit(path, width, scheme).evaluate(f"() => {{ {probe} }}")
+
+    return looked
+
+
+@pytest.fixture(scope="session")
 def make_score():
     def made(correct, samples=SAMPLES, protocol="quickstart@3fe1", problems_hash="p-1", graded=None, truncated=0) -> ExamScore:
         graded = list(graded or [samples] * len(correct))
+        correct = [int(count) for count in correct]
         rates = np.array(correct) / np.array(graded)
         return ExamScore(
-            problems=len(correct), samples=samples, problems_hash=problems_hash, graded=graded, correct=[int(count) for count in correct],
+            problems=len(correct), samples=samples, problems_hash=problems_hash, graded=graded, correct=correct,
             avg_at=AvgAt(k=samples, value=float(rates.mean()), stderr=float(rates.std(ddof=1) / len(rates) ** 0.5)),
-            pass_at={"1": 0.5, "8": 0.5, "16": 0.5}, truncated=truncated, ungraded=samples * len(correct) - sum(graded), protocol=protocol,
+            pass_at={str(k): pass_at(correct, graded, k) for k in (1, 8, 16) if k <= min(graded)}, truncated=truncated, ungraded=samples * len(correct) - sum(graded), protocol=protocol,
         )  # fmt: skip
 
     return made

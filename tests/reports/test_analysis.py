@@ -48,8 +48,8 @@ def site(tmp_path, make_row, make_score):
         home = tmp_path / f"results-{len(list(tmp_path.iterdir()))}" / "quickstart"
         for each in (*references, *(row(**each) for each in rows)):
             write_result(home, each)
-        files = reports.write(reports.load([home]), home.parent / "site")
-        texts = {path.name: path.read_text(encoding="utf-8") for path in files}
+        files = reports.render([home], home.parent / "site")
+        texts = {path.name: path.read_text(encoding="utf-8") for path in files if path.parent == home.parent / "site"}
         return {name: list(csv.DictReader(text.splitlines())) if name.endswith(".csv") else text for name, text in texts.items()}
 
     return made

@@ -12,7 +12,8 @@ import pytest
 
 from harness.commands import report
 from harness.counts import ladder
-from harness.results import ExamScore, read_results, write_result
+from harness.results import ExamScore, write_result
+from harness.shelf import read_results
 from reports import html, markdown, sheets, spreadsheet, terminal
 from reports.charts import APART, chart, coloured, spread
 from reports.tables import board

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from harness.records import Fault
-from harness.results import ExamScore, Result, file_name, read_results, read_suites, write_result
+from harness.results import ExamScore, Result, file_name, write_result
+from harness.shelf import read_results, read_suites
 
 
 def test_a_row_comes_back_as_it_was_written(tmp_path, quickstart):

@@ -6,7 +6,8 @@ import re
 import pytest
 
 import reports
-from harness.results import read_results, read_retired, write_result
+from harness.results import write_result
+from harness.shelf import read_results, read_retired
 from reports import html, markdown, terminal
 from reports.tables import board
 

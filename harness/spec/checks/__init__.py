@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.document import Document
 from harness.spec.checks.budgets import budgets
+from harness.spec.checks.claims import claims, claims_that_hold, margins
 from harness.spec.checks.data import data, overlap, problem_set, problems, with_found_files
 from harness.spec.checks.exams import exams, report, report_of_rows
 from harness.spec.checks.lm_eval import lm_eval
@@ -21,7 +22,7 @@ from harness.spec.faults import Faults
 if TYPE_CHECKING:
     from harness.spec import Suite
 
-__all__ = ["check", "located", "problem_set", "report_of_rows", "with_found_files"]
+__all__ = ["check", "claims_that_hold", "located", "problem_set", "report_of_rows", "with_found_files"]
 
 
 def check(suite: Suite, document: Document, faults: Faults) -> None:
@@ -45,5 +46,7 @@ def check(suite: Suite, document: Document, faults: Faults) -> None:
         exams,
         lm_eval,
         report,
+        margins,
+        claims,
     ):
         faults += each(suite, document)

@@ -159,6 +159,14 @@ def report(suite: Suite, document: Document) -> Lines:
         if label not in labels:
             yield document.fault(("report", "controls", index), f"there is no row {label!r}.{did_you_mean(label, labels)}")
     yield from repeated(document, ("report", "controls"), wanted.controls, "once is enough")
+    known = list(catalogue.reported())
+    for index, name in enumerate(wanted.reported):
+        if name not in known:
+            yield document.fault(
+                ("report", "reported", index),
+                f"there are no published figures {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}; `harness import TABLE.csv` adds more.",
+            )
+    yield from repeated(document, ("report", "reported"), wanted.reported, "once is enough")
     if wanted.primary is None:
         return
     path = ("report", "primary")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reports.estimates import estimate, holm
+from harness.statistics import estimate, holm
 
 
 def test_one_seed_is_the_mean_over_problems_and_its_error():
@@ -11,7 +11,7 @@ def test_one_seed_is_the_mean_over_problems_and_its_error():
     found = estimate([scores])
     assert found.value == pytest.approx(0.4375)
     assert found.stderr == pytest.approx(0.213478, abs=1e-6)
-    assert found.freedom == pytest.approx(3)
+    assert found.parts == ((pytest.approx(0.213478**2, rel=1e-5), 3),)
 
 
 def test_exams_weigh_alike_whatever_their_size():
