@@ -9,7 +9,7 @@ from pathlib import Path
 
 import reports
 from harness.commands.plan import STORE
-from harness.exporting import evalplus, lm_eval
+from harness.exporting import evalplus, inspect_log, lm_eval
 from harness.exporting.answers import Texts, answers
 from harness.records import Fault
 from harness.results import Result
@@ -18,7 +18,8 @@ from harness.store import Store, write_atomically
 from reports import data, latex, markdown, spreadsheet
 
 TABLES = {"csv": spreadsheet.text, "json": data.text, "markdown": markdown.text, "latex": latex.text}  # one text each
-FOLDERS = ("lm-eval", "evalplus", "hub")  # a folder a row
+ANSWERS = {"lm-eval": lm_eval.write, "inspect": inspect_log.write, "evalplus": evalplus.write}  # with completions, a folder a row
+FOLDERS = (*ANSWERS, "hub")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "formats:\n"
         "  csv, json, markdown, latex  the tables; printed, or written to --out FILE\n"
         "  lm-eval                     results_<date>.json and samples_<exam>_<date>.jsonl of every row, below --out DIR\n"
+        "  inspect                     <exam>.eval of every row, which `inspect view` opens, below --out DIR\n"
         "  evalplus                    samples of HumanEval+ and MBPP+ for `evalplus.evaluate --samples`, below --out DIR\n"
         "  hub                         .eval_results/<exam>.yaml for the repository of each row's model, below --out DIR"
     )
@@ -91,7 +93,7 @@ def with_answers(rows: list[Result], args: argparse.Namespace) -> list[Path]:
             else:
                 print(f"harness: {row.label}: {exam}: incomplete, so left out", file=sys.stderr)
         if sat:
-            written += (evalplus if args.to == "evalplus" else lm_eval).write(args.out, row, sat)
+            written += ANSWERS[args.to](args.out, row, sat)
     if not written:
         raise Fault(
             f"{args.results}: no whole exam to write"

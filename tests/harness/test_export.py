@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,28 @@ def test_lm_eval_prints_our_results_and_we_read_them_back(export, finished, rows
     capsys.readouterr()
 
 
+def test_inspect_gets_every_answer_with_its_verdict(export, finished, rows, tmp_path):
+    for out in ("one", "two"):
+        assert export("--to", "inspect", "--only", "trd", "--out", tmp_path / out, "--store", finished / "store")[0] == 0
+    one, two = (next((tmp_path / out).rglob("tiny-exam.eval")) for out in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+    score = rows["trd"].scores["tiny-exam"]
+    with zipfile.ZipFile(one) as archive:
+        header = json.loads(archive.read("header.json"))
+        answers = [json.loads(archive.read(name)) for name in archive.namelist() if name.startswith("samples/")]
+    assert header["version"] == 2 and header["status"] == "success"
+    right = Counter(answer["id"] for answer in answers if answer["scores"]["verdict"]["value"] == "C")
+    assert len(answers) == 32 * 4 and [right[problem] for problem in header["eval"]["dataset"]["sample_ids"]] == list(score.correct)
+
+
+def test_inspect_itself_reads_them(export, finished, rows, tmp_path):
+    read_eval_log = pytest.importorskip("inspect_ai.log").read_eval_log
+    export("--to", "inspect", "--only", "trd", "--out", tmp_path, "--store", finished / "store")
+    read, score = read_eval_log(str(next(tmp_path.rglob("tiny-exam.eval")))), rows["trd"].scores["tiny-exam"]
+    assert read.results.scores[0].metrics["accuracy"].value == score.avg_at.value
+    assert sum(sample.scores["verdict"].value == "C" for sample in read.samples) == sum(score.correct)
+
+
 def test_evalplus_gets_the_program_that_was_graded(tmp_path):
     tests = pack(
         {
@@ -100,6 +124,8 @@ def test_evalplus_gets_the_program_that_was_graded(tmp_path):
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert path.name == "humaneval.jsonl" and [line["task_id"] for line in lines] == ["HumanEval/0"] * 2
     assert "return a + b" in lines[0]["solution"] and "This adds" not in lines[0]["solution"]
+    load = pytest.importorskip("evalplus.data").load_solutions  # what `evalplus.evaluate --samples` reads them with
+    assert [each["solution"] for each in load(str(path))] == [line["solution"] for line in lines]
     scope: dict = {}
     exec(lines[0]["solution"], scope)  # our own text, above
     assert scope["add"](2, 3) == 5
