@@ -22,6 +22,8 @@ COMMANDS = {
     "show": ("harness.commands.show", "one step: its record, its inputs, a sample of its content"),
     "grade": ("harness.commands.grade", "verdicts on completions made elsewhere"),
     "import": ("harness.commands.import_results", "rows of results from what lm-eval, evalplus or LiveCodeBench wrote"),
+    "verify": ("harness.commands.verify", "grade the stored completions again, and derive every number of the results again"),
+    "export": ("harness.commands.export", "results in the formats of spreadsheets, papers and other tools"),
     "doctor": ("harness.commands.doctor", "what this machine can do, and what is missing"),
     "schema": ("harness.commands.schema", "the JSON Schema of a suite, for editors"),
 }
