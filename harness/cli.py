@@ -17,6 +17,7 @@ COMMANDS = {
     "lock": ("harness.commands.lock", "look up every unpinned revision on the hub, and write it where it is spelled"),
     "report": ("harness.commands.report", "render tables and pages from results"),
     "export": ("harness.commands.export", "the leaderboard as CSV, Markdown, LaTeX or JSON"),
+    "compare": ("harness.commands.compare", "two sets of results: the paired difference of each exam with its interval"),
     "methods": ("harness.commands.methods", "the catalogue of methods, or one entry"),
     "new-method": ("harness.commands.new_method", "write an entry and its test, ready to fill in"),
     "show": ("harness.commands.show", "one step: its record, its inputs, a sample of its content"),
