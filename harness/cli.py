@@ -16,11 +16,12 @@ COMMANDS = {
     "plan": ("harness.commands.plan", "the steps of a suite: done or to do, and why; what is shared"),
     "lock": ("harness.commands.lock", "look up every unpinned revision on the hub, and write it where it is spelled"),
     "report": ("harness.commands.report", "render tables and pages from results"),
-    "export": ("harness.commands.export", "the leaderboard as CSV, Markdown, LaTeX or JSON"),
     "methods": ("harness.commands.methods", "the catalogue of methods, or one entry"),
     "show": ("harness.commands.show", "one step: its record, its inputs, a sample of its content"),
     "grade": ("harness.commands.grade", "verdicts on completions made elsewhere"),
     "import": ("harness.commands.import_results", "rows of results from what lm-eval, evalplus or LiveCodeBench wrote"),
+    "verify": ("harness.commands.verify", "grade the stored completions again, and derive every number of the results again"),
+    "export": ("harness.commands.export", "results in the formats of spreadsheets, papers and other tools"),
     "doctor": ("harness.commands.doctor", "what this machine can do, and what is missing"),
     "schema": ("harness.commands.schema", "the JSON Schema of a suite, for editors"),
 }

@@ -165,7 +165,7 @@ def cost(trained: Record | None) -> Cost:
     )
 
 
-def diagnostics(row: Row, store: Store, trained: Record | None) -> dict[str, float | None]:
+def diagnostics(row: Row | Result, store: Store, trained: Record | None) -> dict[str, float | None]:
     """What one sees beside the score: accuracy and length of what round 0 wrote, lag, the last update's figures."""
     found: dict[str, float | None] = {}
     for name in ("rollouts", "rewrites", "written"):

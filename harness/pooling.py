@@ -63,4 +63,4 @@ def between(y: np.ndarray, variances: np.ndarray) -> float:
     top = float(np.ptp(y) ** 2 + variances.max())
     while slope(top) > 0:
         top *= 2
-    return float(optimize.brentq(slope, 0.0, top, xtol=1e-15, rtol=1e-12))
+    return float(optimize.root_scalar(slope, bracket=(0.0, top), xtol=1e-15, rtol=1e-12).root)

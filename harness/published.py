@@ -94,7 +94,7 @@ def _marks(row: Result, figure: Figure, printed: Sequence[tuple[Result, Figure]]
     if figure.mean_of:
         parts = [its for exam in figure.mean_of for other, its in same_place if other.label == row.label and its.exam == exam]
         if len(parts) == len(figure.mean_of):
-            mean = sum(exact(part.value, part.digits) for part in parts) / len(parts)
+            mean = sum((exact(part.value, part.digits) for part in parts), Fraction(0)) / len(parts)
             if abs(exact(figure.value, figure.digits) - mean) > unit(figure):
                 yield Mark(kind="mean", detail=f"the printed figures that it averages have the mean {_percent(mean)}")
     again = {

@@ -1,79 +1,99 @@
-"""The board as LaTeX, for a paper: booktabs, a row a method, on each exam its score and, small, the difference to the untrained student."""
+"""The board as LaTeX: tables of `booktabs` in the shape of the papers' own, a score and its difference to the untrained student in each cell."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from reports.nouns import AGAIN, BLOCKS, Board, Cell, Group, Row
-from reports.visible import visible
-from reports.words import basis, percent, plain
+from reports.nouns import Board, Cell, Exam, Group, Row
+from reports.words import basis
 
 SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "\"": r"\textquotedbl{}",
-    "–": "--", "\u2212": "$-$", "Δ": r"$\Delta$", "±": r"$\pm$", "×": r"$\times$", "‖": r"$\Vert$", "←": r"$\leftarrow$", "→": r"$\rightarrow$",
-    "≤": r"$\le$", "·": r"$\cdot$",
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "–": "--", "−": r"\ensuremath{-}", "±": r"\ensuremath{\pm}", "Δ": r"\ensuremath{\Delta}", "→": r"\ensuremath{\rightarrow}",
+    "‖": r"\ensuremath{\Vert}", "λ": r"\ensuremath{\lambda}", "β": r"\ensuremath{\beta}", "·": r"\ensuremath{\cdot}",
 }  # fmt: skip
-
-POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+NONE = "--"
 
 
 def text(board: Board) -> str:
-    """One table a group; needs `booktabs`."""
-    head = ["% \\usepackage{booktabs}", "% Scores in percent with one standard error; differences in points, paired on problems."]
-    return "\n".join([*head, *(line for group in board.groups for line in _table(group))]) + "\n"
+    """Needs \\usepackage{booktabs}; nothing else."""
+    lines = [f"% {_comment(board.title)}: \\usepackage{{booktabs}}"]
+    for group in board.groups:
+        shown = [exam for exam in group.exams if exam.at == "100%"] or list(group.exams)
+        for name, metric in (("avg", "Avg"), ("pass", "Pass")):
+            lines += ["", *_table(group, shown, name, metric)]
+    return "\n".join(lines) + "\n"
 
 
-def _table(group: Group) -> Iterable[str]:
-    exams = group.exams
-    yield from ("", r"\begin{table}", r"\centering", r"\small")
-    yield rf"\begin{{tabular}}{{l{'rr' * len(exams)}rr}}"
-    yield r"\toprule"
-    spans = [rf"\multicolumn{{2}}{{c}}{{{tex(exam.name)}}}" for exam in exams]
-    yield " & ".join(["", *spans, r"\multicolumn{2}{c}{primary}"]) + r" \\"
-    rules = [rf"\cmidrule(lr){{{2 * at + 2}-{2 * at + 3}}}" for at in range(len(exams) + 1)]
-    yield " ".join(rules)
-    heads = [head for exam in exams for head in (f"Avg@{exam.samples}", f"Pass@{exam.pass_k}")]
-    yield " & ".join(["row", *heads, tex(group.primary.title), r"$\Delta$ base"]) + r" \\"
-    for block in BLOCKS:
-        if members := [row for row in group.block(block) if row.label != AGAIN]:
+def _table(group: Group, exams: Sequence[Exam], kind: str, metric: str) -> Iterable[str]:
+    ks = [exam.samples if kind == "avg" else exam.pass_k for exam in exams]
+    same = len(set(ks)) == 1
+    heads = [escaped(exam.name if same else f"{exam.name} @{k}") for exam, k in zip(exams, ks, strict=True)]
+    title = f"{metric}@{ks[0]}" if same else f"{metric}@k"
+    yield from (
+        r"\begin{table}[t]",
+        r"\centering",
+        rf"\caption{{{escaped(_caption(group, title, kind))}}}",
+        rf"\label{{tab:{_label(group)}-{kind}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(exams)}}}",
+        r"\toprule",
+        " & ".join(["", *heads]).strip() + r" \\",
+        r"\midrule",
+    )
+    before = None
+    for row in group.rows:
+        if before is not None and row.block != before:
             yield r"\midrule"
-            yield from (_line(row, group) for row in members)
-    yield from (r"\bottomrule", r"\end{tabular}")
-    said = group.primary
-    caption = f"{group.suite}, {group.pair}. {plain(group.sentence).replace('`', '')} The primary is {basis(said.title, said.over, said.weight, said.asked)}."
-    yield from (rf"\caption{{{tex(caption)}}}", rf"\label{{tab:{re.sub(r'[^A-Za-z0-9.-]+', '-', group.anchor)}}}", r"\end{table}")
+        before = row.block
+        places = [group.exams.index(exam) for exam in exams]
+        cells = [(_avg if kind == "avg" else _pass)(group, row, row.cells[place], place) for place in places]
+        yield " & ".join([escaped(row.title or row.label), *cells]) + r" \\"
+    yield from (r"\bottomrule", r"\end{tabular}", r"\end{table}")
 
 
-def _line(row: Row, group: Group) -> str:
-    cells = [cell for each in row.cells for cell in _cells(each, row.label == group.untrained)]
-    primary = "--" if row.primary is None else _error(row.primary.value, row.primary.stderr)
-    delta = row.base.value if row.base else None
-    base = "0" if row.label == group.untrained else "--" if delta is None else _delta(delta)
-    if row.base and row.base.interval95:
-        base += rf" {{\scriptsize [{_delta(row.base.interval95[0])}, {_delta(row.base.interval95[1])}]}}"
-    return " & ".join([rf"\texttt{{{tex(row.label)}}}", *cells, primary, base]) + r" \\"
-
-
-def _cells(cell: Cell, untrained: bool) -> Iterable[str]:
+def _avg(group: Group, row: Row, cell: Cell, place: int) -> str:
     if cell.avg is None:
-        yield tex(cell.note or "–")
-    else:
-        delta = "" if untrained or cell.delta is None else rf" {{\scriptsize ({_delta(cell.delta.value)})}}"
-        yield _error(cell.avg.value, cell.avg.stderr) + delta
-    yield "--" if cell.passed is None else percent(cell.passed)
+        return escaped(cell.note or NONE)
+    delta = None if row.label == group.untrained or cell.delta is None else cell.delta.value
+    return _figure(cell.avg.value, cell.avg.stderr, delta)
 
 
-def _error(value: float, stderr: float | None) -> str:
-    return percent(value) + (rf" {{\scriptsize $\pm$ {percent(stderr)}}}" if stderr is not None else "")
+def _pass(group: Group, row: Row, cell: Cell, place: int) -> str:
+    if cell.passed is None:
+        return escaped(cell.note or NONE)
+    base = next((other.cells[place].passed for other in group.rows if other.label == group.untrained), None)
+    return _figure(cell.passed, None, None if row.label == group.untrained or base is None else cell.passed - base)
 
 
-def _delta(fraction: float) -> str:
-    return f"${100 * fraction:+.1f}$"
+def _figure(value: float, error: float | None, delta: float | None) -> str:
+    """49.4 ± 6.3 (+4.6)"""
+    said = f"{100 * value:.1f}" + (rf"\,{{\scriptsize$\pm${100 * error:.1f}}}" if error is not None else "")
+    return said + (f" ({_signed(delta)})" if delta is not None else "")
 
 
-def tex(said: str) -> str:
-    """Text from outside, as text: no sign of it is a command."""
-    text = "".join(SPECIAL.get(sign, sign) for sign in visible(" ".join(said.split()), 2000))
-    return re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda found: f"$^{{{found[0].translate(POWERS)}}}$", text)
+def _signed(share: float) -> str:
+    said = f"{100 * share:+.1f}"
+    return "+0.0" if said == "-0.0" else said.replace("-", "$-$")
+
+
+def _caption(group: Group, title: str, kind: str) -> str:
+    where = f"{group.pair}" + (f", budget {group.budget}" if group.budget else "")
+    seeds = f"{group.seeds} training seeds" if group.seeds > 1 else "one training seed, so no ranks"
+    primary = basis(group.primary.title, group.primary.over, group.primary.weight, group.primary.asked)
+    error = " ± one standard error over problems (and seeds)" if kind == "avg" else ""
+    return f"{title} in percent{error}, {where}; in parentheses the difference to the untrained student, in points. {seeds}. Primary: {primary}."
+
+
+def _label(group: Group) -> str:
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in group.anchor)
+
+
+def escaped(said: str) -> str:
+    """As text: nothing in a name is a command, and what a plain font lacks is a question mark."""
+    joined = " ".join(said.split())
+    return "".join(SPECIAL.get(letter, letter if letter.isascii() and letter.isprintable() else "?") for letter in joined)
+
+
+def _comment(said: str) -> str:
+    return " ".join(said.split())

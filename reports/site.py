@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.shelf import Shelf
 from harness.store import Store
-from reports import catalogued, comparing, document, html, latex, markdown, sheets, spreadsheet
+from reports import catalogued, comparing, data, html, latex, markdown, sheets, spreadsheet
 from reports.budgets import AnyBudget, any_budget
 from reports.columns import endpoint, primary
 from reports.drafts import Draft, Endpoint
@@ -24,7 +24,7 @@ SHEETS = (
     ("leaderboard.md", markdown.text),
     ("leaderboard.csv", spreadsheet.text),
     ("leaderboard.tex", latex.text),
-    ("leaderboard.json", document.text),
+    ("leaderboard.json", data.text),
     ("difficulty.csv", sheets.difficulty),
     ("written.csv", sheets.written),
     ("course.csv", sheets.course),
