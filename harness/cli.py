@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": ("harness.commands.plan", "the steps of a suite: done or to do, and why; what is shared"),
     "lock": ("harness.commands.lock", "look up every unpinned revision on the hub, and write it where it is spelled"),
     "report": ("harness.commands.report", "render tables and pages from results"),
+    "compare": ("harness.commands.compare", "two sets of results: the paired difference of each exam with its interval"),
     "methods": ("harness.commands.methods", "the catalogue of methods, or one entry"),
     "show": ("harness.commands.show", "one step: its record, its inputs, a sample of its content"),
     "grade": ("harness.commands.grade", "verdicts on completions made elsewhere"),

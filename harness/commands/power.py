@@ -39,10 +39,13 @@ def lines(found: dict[str, Any]) -> list[str]:
         made += ["", f"claims: the smallest difference beyond the margin that decides, and the power at {points(wanted)}"]
         wide = max(len(claim["that"]) for claim in found["claims"])
         made += [f"  {claim['that']:<{wide}}  {_decides(claim, seeds)}" for claim in found["claims"]]
-    seed = f", a row's score varies by {points(found['seed_sd'])} from seed to seed" if found["seed_sd"] else ""
-    unknown = any(exam["base"] is None for exam in found["exams"])
-    guessed = "problems never sat are as hard as Beta(0.6, 0.6), and " if unknown else ""
-    return [*made, f"  Taken for granted: {guessed}rows differ alike on all problems{seed}."]
+    granted = [
+        "rows differ alike on all problems",
+        f"with three seeds or more a score varies by {points(found['seed_sd'])} points between them",
+    ]
+    if any(exam["base"] is None for exam in found["exams"]):
+        granted.insert(0, "what was never sat is as hard as Beta(0.6, 0.6)")
+    return [*made, "taken for granted", *(f"  {each}" for each in granted)]
 
 
 def _decides(claim: dict[str, Any], seeds: int) -> str:

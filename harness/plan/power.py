@@ -63,7 +63,7 @@ class Power:
     seeds: int
     comparisons: int  # rows × pairs × budgets
     wanted: float
-    seed_sd: float | None  # what a row's score is taken to vary by from seed to seed; None where seeds are too few to count
+    seed_sd: float  # what a row's score is taken to vary by from seed to seed
     exams: tuple[ExamPower, ...]
     primary: PrimaryPower | None
     claims: tuple[ClaimPower, ...]
@@ -79,7 +79,7 @@ def power(suite: Suite, plan: Plan, known: Counts, wanted: float = WANTED) -> Po
         seeds,
         comparisons,
         wanted,
-        SEED_SD if seeds >= FEWEST_SEEDS else None,
+        SEED_SD,
         tuple(_exam(name, sat, seeds, wanted, known.get(ends[name].name)) for name, sat in sats.items()),
         _primary(suite, sats, seeds, comparisons, wanted),
         tuple(_claim(claim, suite, sats, seeds, wanted) for claim in suite.claims),

@@ -14,9 +14,9 @@ from typing import Literal
 
 import numpy as np
 from scipy.special import roots_jacobi
-from scipy.stats import binom
 
 from harness.metrics import checked, pass_by_count
+from harness.statistics.chance import binomial
 from harness.statistics.nouns import FEWEST_SEEDS
 from harness.statistics.spread import Parts, half_width, p_value
 
@@ -61,7 +61,7 @@ def sample_noise(difficulty: Difficulty, samples: int, pass_k: int | None = None
     if pass_k is None:
         return a * b / ((a + b) * (a + b + 1)) / samples
     nodes, weights = roots_jacobi(NODES, b - 1, a - 1)
-    chances = binom.pmf(np.arange(samples + 1)[None], samples, (1 + nodes[:, None]) / 2)
+    chances = binomial(samples, (1 + nodes) / 2)
     figure = np.array(pass_by_count(samples, pass_k))
     variance = np.maximum(0.0, chances @ figure**2 - (chances @ figure) ** 2)
     return float(variance @ weights / weights.sum())
