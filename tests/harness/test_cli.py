@@ -35,8 +35,8 @@ def test_quick_commands_load_nothing_heavy(code: str, needed: set[str]) -> None:
 
 def test_help_names_every_command_and_each_has_its_own(command) -> None:
     said = command("--help").stdout
-    for name in ("run", "plan", "report", "compare", "methods", "show", "grade", "import", "doctor", "schema"):
-        assert f"    {name} " in said
+    for name in ("run", "plan", "report", "compare", "methods", "new-method", "show", "grade", "import", "doctor", "schema"):
+        assert f"    {name} " in said or f"    {name}\n" in said
         own = command(name, "--help")
         assert own.returncode == 0 and own.stdout.startswith(f"usage: harness {name}")
 
@@ -101,7 +101,7 @@ def test_methods_as_json(command) -> None:
     said = json.loads(command("methods", "--json").stdout)
     assert {"forward_kl", "trd", "opsd", "placebo"} <= {entry["name"] for entry in said}
     for entry in said:
-        assert {"name", "paper", "answers", "formula"} <= set(entry)
+        assert {"name", "paper", "answers", "formula", "latex", "about", "version"} == set(entry)
         assert set(entry["answers"]) == {"writer", "teacher", "reads", "loss", "tokens", "keep", "also"}
     trd = json.loads(command("methods", "trd", "--json").stdout)
     assert trd["answers"]["writer"] == "Teacher()" and trd["answers"]["reads"].startswith("WithAttempt(")

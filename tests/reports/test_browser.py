@@ -12,7 +12,7 @@ from reports import html
 from reports.tables import board
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)")]
 
 # Clicks through the page and leaves what it saw in the title; the page's own policy allows inline scripts only.
 PROBE = """
