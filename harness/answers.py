@@ -16,9 +16,23 @@ from typing import Any
 from harness.records import Fault
 from methods import METHODS
 from methods.method import Method, Term
-from methods.parts import contexts, divergences, keep, losses, peers, rewards, routes, schedule, supports, teachers, tokens, writers
+from methods.parts import (
+    contexts,
+    divergences,
+    keep,
+    losses,
+    peers,
+    rewards,
+    routes,
+    schedule,
+    supports,
+    teachers,
+    tokens,
+    triggers,
+    writers,
+)
 
-MODULES = (contexts, divergences, keep, losses, peers, rewards, routes, schedule, supports, teachers, tokens, writers)
+MODULES = (contexts, divergences, keep, losses, peers, rewards, routes, schedule, supports, teachers, tokens, triggers, writers)
 
 
 def values_in(value: Any) -> Iterator[Any]:

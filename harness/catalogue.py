@@ -23,6 +23,7 @@ from harness.sources import (
     UNPINNED,
     Misread,
     check_entry,
+    check_parts,
     check_rows,
     download_name,
     hub_name,
@@ -55,7 +56,8 @@ class ProblemSet:
     """One entry, or a source written out in a suite. `entry` is what was written.
 
     `count` is how many problems it holds, None where only loading tells; `about` an estimate that decides nothing. `listed` is the name
-    under which the catalogue has it, None for a source written out.
+    under which the catalogue has it, None for a source written out. `parts`: of a set made of others, these, and how many problems are
+    taken of each.
     """
 
     name: str
@@ -65,6 +67,17 @@ class ProblemSet:
     count: int | None = None
     about: int | None = None
     listed: str | None = None
+    parts: tuple[tuple[ProblemSet, int | str], ...] = ()
+
+    @property
+    def members(self) -> tuple[ProblemSet, ...]:
+        """The sets that it is made of: itself, as a rule."""
+        return tuple(part for part, _ in self.parts) or (self,)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Of its problems."""
+        return tuple(dict.fromkeys(part.domain for part in self.members if part.domain))
 
     @property
     def unpinned(self) -> str | None:
@@ -74,6 +87,8 @@ class ProblemSet:
 
     def under(self, protocol: str | None = None) -> ProblemSet:
         """As it is read under a protocol: with its texts for that one, or else those for any. In training, for none."""
+        if self.parts:
+            return replace(self, parts=tuple((part.under(protocol), take) for part, take in self.parts))
         texts = {key: said.get(protocol, said["any"]) for key in TEXTS if isinstance(said := self.entry.get(key), dict)}
         entry = {key: value for key, value in {**self.entry, **texts}.items() if value is not None}
         return replace(self, entry=entry) if texts else self
@@ -82,6 +97,8 @@ class ProblemSet:
         """Whether both are made of the same rows, whatever they are called: read from one place, or made by the same draw."""
         if self.listed and self.listed == other.listed:
             return True
+        if self.parts or other.parts:
+            return any(mine.same_questions(its) for mine in self.members for its in other.members)
         for key in ("hub", "file", "made", "download"):
             mine, its = self.entry.get(key), other.entry.get(key)
             if mine and its:
@@ -165,25 +182,50 @@ def local_form(found: ProblemSet) -> dict[str, Any] | None:
 
 
 def describe(name: str, entry: dict[str, Any]) -> ProblemSet:
+    if "parts" in entry:
+        return together(name, entry)
     fields, made = entry.get("fields"), entry.get("made")
     count = made.get("count") if isinstance(made, dict) else entry.get("count")
     solution = "solution" in fields if isinstance(fields, dict) else entry.get("rows") != "livecodebench"
     return ProblemSet(name, entry, entry.get("domain"), solution, count, entry.get("about"))
 
 
+def together(name: str, entry: dict[str, Any]) -> ProblemSet:
+    """A set made of others. Raises Misread where one is not known, made of others itself, or has fewer problems than are taken of it."""
+    parts = []
+    for each, take in entry["parts"].items():
+        try:
+            part = named_problem_set(each)
+        except Unknown as fault:
+            raise Misread(str(fault), "parts", each, at_key=True) from None
+        if part.parts:
+            raise Misread(f"{each} is made of other sets itself. Name these.", "parts", each, at_key=True)
+        if isinstance(take, int) and part.count is not None and take > part.count:
+            raise Misread(f"{take} problems are more than the {part.count} of {each}. Take fewer, or write all.", "parts", each)
+        parts.append((part, take))
+    counts = [take if isinstance(take, int) else part.count for part, take in parts]
+    count = None if None in counts else sum(counts)  # type: ignore[arg-type]
+    return ProblemSet(name, entry, solution=all(part.solution for part, _ in parts), count=count, parts=tuple(parts))
+
+
 def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = ".") -> ProblemSet:
-    """A source written out: {file: path, …}, {hub: {id, revision, split}, …} or {download: {url, md5}, …}. Raises ValueError.
+    """A source written out: {file: path, …}, {hub: {id, revision, split}, …}, {download: {url, md5}, …} or {parts: {name: take, …}}.
+
+    Raises ValueError.
 
     A path is looked for beside the suite first, then from here; the entry comes back with the path that was found.
     """
     refuse_unknown(entry, INLINE, "a source written out")
-    sources = [key for key in ("hub", "file", "download") if key in entry]
+    sources = [key for key in ("hub", "file", "download", "parts") if key in entry]
     if len(sources) > 1:
         raise Misread(f"a source is one of {', '.join(sources)}, not {'both' if len(sources) == 2 else 'all'}. Keep one.")
     if "hub" in entry:
         stem = hub_name(entry["hub"])
     elif "download" in entry:
         stem = download_name(entry["download"])
+    elif "parts" in entry:
+        check_parts(entry, ("name",))
+        stem = "-and-".join(entry["parts"])
     else:
         file = entry.get("file")
         if not isinstance(file, str):
@@ -196,7 +238,8 @@ def inline_problem_set(entry: dict[str, Any], folder: str | os.PathLike[str] = "
                 f"there is no file {file!r}, neither beside the suite nor from here.{near_files(file, folder)} Put it there, or correct the path."
             )
         stem, entry = found.stem, {**entry, "file": str(found)}
-    check_rows(entry, names("protocols"))
+    if "parts" not in entry:
+        check_rows(entry, names("protocols"))
     name = entry.get("name", stem)
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
         raise Misread(f"name: {name!r} will be part of file names. Use letters, digits, dots, dashes and underscores.", "name")

@@ -18,6 +18,7 @@ COMMANDS = {
     "report": ("harness.commands.report", "render tables and pages from results"),
     "compare": ("harness.commands.compare", "two sets of results: the paired difference of each exam with its interval"),
     "methods": ("harness.commands.methods", "the catalogue of methods, or one entry"),
+    "new-method": ("harness.commands.new_method", "write an entry and its test, ready to fill in"),
     "show": ("harness.commands.show", "one step: its record, its inputs, a sample of its content"),
     "grade": ("harness.commands.grade", "verdicts on completions made elsewhere"),
     "import": ("harness.commands.import_results", "rows of results from what lm-eval, evalplus or LiveCodeBench wrote"),

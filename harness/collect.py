@@ -189,6 +189,9 @@ def diagnostics(row: Row | Result, store: Store, trained: Record | None) -> dict
     found |= {name: corpus[name] for name in ("over_teacher_prompt", "ungraded")}
     if built := record_of(store, inputs["trajectories/main"]):
         found["unknown_texts"] = len(built.facts["unknown_texts"])
+    if analysed := record_of(store, row.steps.get("analysis")):
+        for what in ("sampled", "ranking"):
+            found |= {f"{what}_{name}": value for name, value in (analysed.facts[what] or {}).items() if not isinstance(value, str)}
     found["lag"] = trained.facts["lag"]
     found["sampler_gap"] = trained.facts.get("sampler_gap")
     for name in ("objective", "kl_forward", "kl_reverse", "student_entropy", "teacher_entropy", "same_top", "gradient_norm"):

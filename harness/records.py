@@ -67,6 +67,16 @@ class Rollout:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A token of a rollout, the one after `at` others, at which student and teacher are `loss` nats apart: KL(student ‖ teacher)."""
+
+    problem_id: str
+    sample: int
+    at: int
+    loss: float
+
+
+@dataclass(frozen=True)
 class Length:
     """A rollout without its tokens: how many there are, and whether the limit cut it."""
 
@@ -78,7 +88,8 @@ class Length:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The same response under two readings. `author` wrote it: student, teacher or, of a reference solution, nobody.
+    """The same response under two readings. `author` wrote it: student, teacher, both by turns (relay) or, of a reference solution, nobody.
+    `by_teacher`, where two wrote it: 1 for each token that is the teacher's, 0 for each of the student's.
 
     `weight` 0: counted, not trained (a prompt over its limit, or a rollout that the method does not keep). `token_weights`: one a
     token, none where all are 1. `sampler_logprobs`: nats, as in `Rollout`; none where it was sampled under another prompt than its author
@@ -96,10 +107,16 @@ class Trajectory:
     sampler_logprobs: tuple[float, ...] = ()
     advantage: float | None = None
     author: str = "student"
+    by_teacher: tuple[int, ...] = ()
     # What it cost to make and to judge, in tokens: the budget's meters, counted where they arise.
     student_written: int = 0
     teacher_written: int = 0
     teacher_read: int = 0
+
+    @property
+    def sampler(self) -> str:
+        """Whose `sampler_logprobs` are: the author's, and of a relay the student's, of the teacher's tokens too."""
+        return "student" if self.author == "relay" else self.author
 
     @property
     def weights(self) -> tuple[float, ...]:

@@ -22,7 +22,7 @@ from harness.sampling.available import check_engine, check_lm_eval
 from harness.seeds import derive
 from harness.spec import Budget, EvalGroup, LmEvalTask, PairSpec, Report, SamplingSpec, Suite, Train
 from harness.spec.asked import asks_solutions
-from harness.spec.model import ROLES, Lora, RoleSampling
+from harness.spec.model import Lora, RoleSampling
 from harness.world.shapes import PREFIX, shape_of
 
 TRAINED_ON, EXAMINED_ON = 8, 3  # problems
@@ -91,7 +91,7 @@ def at_hand(engine: str) -> bool:
 
 
 def stand_ins(name: str, pair: PairSpec) -> PairSpec:
-    return pair.model_copy(update={role: stand_in(f"pairs.{name}.{role}", model) for role in ROLES if (model := getattr(pair, role))})
+    return pair.cast({role: stand_in(f"pairs.{name}.{role.replace('/', '.')}", model) for role, model in pair.roles.items()})
 
 
 def stand_in(place: str, model: str) -> str:
@@ -225,6 +225,9 @@ def handfuls(suite: Suite, rows: Path | None) -> Iterator[tuple[str, catalogue.P
 def handful(found: catalogue.ProblemSet, rows: Path | None, trains: bool, solutions: bool) -> catalogue.ProblemSet:
     """The set itself where it is made here or lies here, else its local form below `rows`, else made-up problems under its name."""
     known = found.listed
+    if found.parts:  # half of a handful of each
+        parts = tuple((handful(part, rows, trains, solutions), TRAINED_ON // 2) for part, _ in found.parts)
+        return replace(found, parts=parts)
     if "hub" in found.entry or "download" in found.entry:
         found = local(found, rows, solutions) or made_up(found, trains)
     return replace(found, entry={**found.entry, "take": EXAMINED_ON, "shortest": True}, listed=known)
@@ -264,7 +267,7 @@ def said(before: Suite, after: Suite) -> list[str]:
         model: stand for pair, other in zip(before.pairs.values(), after.pairs.values(), strict=True) for model, stand in both(pair, other)
     }
     lines += [f"  model {model}: {'a stand-in of its family' if stand.startswith(PREFIX) else 'itself'}" for model, stand in models.items()]
-    lines += [f"  problems {found.name}: {whence(found.entry)}" for found in after.sets.values()]
+    lines += [f"  problems {found.name}: {whence(found.entry)}" for each in after.sets.values() for found in each.members]
     for task in dict.fromkeys(task for group in before.evaluate for task in group.tasks):
         why = missed(task)
         lines.append(

@@ -202,6 +202,25 @@ class Moment(Strict):
     epistemic_mass: float | None = None  # the teacher's probability of opening a doubt, as a share
 
 
+class Sampled(Strict):
+    """The log-ratio of teacher and student at the tokens trained on, in nats (`harness.stages.signal`; arXiv:2603.25562)."""
+
+    negative: float  # share of tokens
+    evenness: float | None = None  # share of the tokens that would carry the same signal evenly
+    drift: float | None = None  # the teacher's nats a token, second halves less first halves
+    steep: float  # share of tokens
+    lowest: float
+    lowest_token: str
+
+
+class Ranking(Strict):
+    """How well the teacher's score of a rollout tells right ones from wrong ones of the same problem (arXiv:2605.12652)."""
+
+    auc: float
+    stderr: float | None = None
+    problems: int
+
+
 class Analysis(Strict):
     """What a row's trajectories looked like, all rounds together; never an input of training."""
 
@@ -209,6 +228,8 @@ class Analysis(Strict):
     rewrites: Written | None = None  # what a teacher wrote to be trained on, where it did
     outcomes: dict[str, int] | None = None  # "wrong wrong", "wrong right", "right wrong", "right right": of attempt and rewrite
     course: list[Moment] = []
+    sampled: Sampled | None = None  # None where nobody scored
+    ranking: Ranking | None = None  # None where no problem has right and wrong rollouts in one round
 
 
 class Meters(Strict):

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from harness.answers import decode
 from harness.records import Problem
 from harness.seeds import derive, permutation, uniforms
 from harness.step import Step
 from methods.method import Term
+from methods.parts.contexts import Plain
 from methods.parts.rewards import Reward
-from methods.parts.teachers import Extrapolated
-from methods.parts.writers import Copy, Pick, Write, judged, responses
+from methods.parts.teachers import ByDomain, Extrapolated
+from methods.parts.writers import Copy, Pick, Probe, Relay, Write, authors, judged, responses
 
+WRITING = ("generate", "relay")  # the stages in which models write
 UNSOLVED = 0.5  # share of the problems, guessed for the plan
 
 
@@ -66,7 +68,7 @@ def generate_step(
     **notes: Any,
 ) -> Step:
     """A model writes samples [a, b) on some problems. `who` is student or teacher; `inputs` holds problems, weights, trained?, attempts?,
-    verdicts?; `where` leaves problems out; `checkpoint` names which of the weights that `trained` left; no prompt may have more tokens than
+    verdicts?, or places? and begun?: then it goes on with what was begun. `where` leaves problems out; `checkpoint` names which of the weights that `trained` left; no prompt may have more tokens than
     `prompt_limit`."""
     params = {
         "model": pair[who],
@@ -119,7 +121,7 @@ class Writing:
     @property
     def written(self) -> Iterator[tuple[str, int, Step]]:
         """(product, first sample, step) of what models wrote."""
-        return ((name, start, step) for name, each in self.products.items() for start, step in each.items() if step.stage == "generate")
+        return ((name, start, step) for name, each in self.products.items() for start, step in each.items() if step.stage in WRITING)
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,12 @@ class Round:
         """Whose weights speak as `speaker` in a term: a teacher of the student's own line writes as the untrained student."""
         return "student" if speaker == "student" or term in self.params["self_taught"] else "teacher"
 
+    def scorers(self, name: str, term: Term) -> dict[str, str]:
+        """Under which name each teacher of a term reads → whose weights those are: one, or one for each domain."""
+        if isinstance(term.teacher, ByDomain):
+            return {role: role for role in self.params["pair"] if role.startswith("teachers/")}
+        return {"teacher": self.role(name, "teacher")}
+
     def weights(self, source: str, role: str = "weights") -> tuple[dict[str, str], dict[str, str]]:
         """A model's files as an input, and where they lie on this machine."""
         inputs = {role: self.inputs[source]} if source in self.inputs else {}
@@ -164,6 +172,10 @@ class Round:
                 self._generate(name, term, act, found)
             elif isinstance(act, Copy):
                 self._copy(name, act, found)
+            elif isinstance(act, Probe):
+                self._probe(name, term, act, found)
+            elif isinstance(act, Relay):
+                self._relay(name, term, act, found)
             else:
                 self._pick(act, found)
             if act.product in judged(term.acts):
@@ -228,10 +240,91 @@ class Round:
         title = f"choice · {' before '.join(act.prefer)} · {self.title}"
         found.add(act.product, 0, Step("pick", params, inputs, title=title, weight=1.0, local=local))
 
+    def _probe(self, name: str, term: Term, act: Probe, found: Writing) -> None:
+        scorer = self.role(name, "teacher")
+        for start, begun in list(found.products[act.of].items()):
+            located = self._locate(name, term, act, begun)
+            found.steps.append(located)
+            for by in ("student", "teacher"):
+                step = self._go_on(name, term, act, by, begun, located)
+                found.add(act.future(by), start, step)
+            weights, local = self.weights(scorer)
+            inputs = {"rollouts": begun.address, "places": located.address, **weights}
+            inputs |= {f"written/{by}": found.products[act.future(by)][start].address for by in ("student", "teacher")}
+            params = {"divergent": act.divergent, "otherwise": act.otherwise, "model": self.params["pair"][scorer]}
+            title = f"forks · by optimal transport · {self.title} · samples {ranged(begun)}"
+            found.add(act.product, start, Step("weigh", params, inputs, title=title, weight=1.0, local=local))
+
+    def _locate(self, name: str, term: Term, act: Probe, begun: Step) -> Step:
+        """Where the student as it stands and its teacher are furthest apart on what the student wrote."""
+        pair, scorer = self.params["pair"], self.role(name, "teacher")
+        (student, here), (teacher, there) = self.weights("student", "student"), self.weights(scorer, "teacher")
+        params = {
+            "share": act.share,
+            "most": act.most,
+            "reads": term.reads,
+            "text": term.reads.text,
+            "mode": pair["modes"][scorer],
+            "models": {"student": pair["student"], "teacher": pair[scorer]},
+        }
+        inputs = {"problems": self.inputs["problems"], "rollouts": begun.address, **student, **teacher}
+        inputs |= {"trained": self.trained} if self.trained else {}
+        title = f"suspects · {self.title} · samples {ranged(begun)} · {self.named('student')}"
+        return Step("locate", params, inputs, title=title, weight=1.0, local={**here, **there})
+
+    def _go_on(self, name: str, term: Term, act: Probe, by: Literal["student", "teacher"], begun: Step, located: Step) -> Step:
+        """Somebody goes on from the places."""
+        source, sampling = self.role(name, by), self.params["sampling"][name][act.future(by)]
+        inputs, local = self.weights(source)
+        inputs |= {"problems": self.inputs["problems"], "places": located.address, "begun": begun.address}
+        if by == "student" and self.trained:
+            inputs["trained"] = self.trained
+        length = begun.params["sampling"]["max_tokens"] / 2  # a guess, as everywhere in the plan
+        tokens = int(begun.tokens["rollout"] / length * act.suspects(length) * act.window)
+        return generate_step(
+            who=source,
+            pair=self.params["pair"],
+            reads=term.reads if by == "teacher" else Plain(),
+            sampling=sampling,
+            samples=tuple(begun.params["samples"]),
+            seeds={"seed": self.params["seed"], "purpose": f"train/{by}", "round": self.number},
+            problems=self.choice,
+            inputs=inputs,
+            engine=self.params["engine"],
+            title=f"continuations · {by} · {self.title} · samples {ranged(begun)} · {self.named(source)}",
+            weight=tokens / 6000,
+            tokens={"rollout" if by == "student" else "teacher": tokens},
+            local=local,
+        )
+
+    def _relay(self, name: str, term: Term, act: Relay, found: Writing) -> None:
+        scorer, sampling = self.role(name, "teacher"), self.params["sampling"][name]
+        (student, here), (teacher, there) = self.weights("student"), self.weights(scorer, "teacher_weights")
+        inputs = {"problems": self.inputs["problems"], **student, **teacher, **({"trained": self.trained} if self.trained else {})}
+        for start, stop in sample_ranges(0, sampling[act.product]["n"]):
+            params = {
+                "model": self.params["pair"]["student"],
+                "teacher": self.params["pair"][scorer],
+                "modes": {"student": self.params["pair"]["modes"]["student"], "teacher": self.params["pair"]["modes"][scorer]},
+                "reads": term.reads,
+                "text": term.reads.text,
+                "relay": act,
+                "sampling": {key: value for key, value in sampling[act.product].items() if key != "n"},
+                "turns": {key: value for key, value in sampling[act.turn].items() if key != "n"},
+                "samples": [start, stop],
+                "seeds": {"seed": self.params["seed"], "purpose": "train/student", "round": self.number},
+                "problems": self.choice,
+                "engine": self.params["engine"],
+            }
+            count = int(self.tokens * (stop - start))
+            title = f"relay · {self.title} · samples {start}-{stop} · {self.named('student')} and {self.named(scorer)}"
+            step = Step("relay", params, inputs, title=title, weight=count / 2000, tokens={"rollout": count}, local={**here, **there})
+            found.add(act.product, start, step)
+
     def _grade(self, product: str, found: Writing) -> None:
         """Verdicts on a product: the only grades that training depends on are made here."""
         for start, step in list(found.products[product].items()):
-            if step.stage == "generate" and start not in found.grades.setdefault(product, {}):
+            if step.stage in WRITING and start not in found.grades.setdefault(product, {}):
                 graded = grade_step(step, self.inputs["problems"], self.params["grader"], "any", f"grade · {step.title}")
                 found.steps.append(graded)
                 found.grades[product][start] = graded.address
@@ -249,16 +342,20 @@ class Round:
 
     def construct(self, name: str, term: Term, found: Writing, grades: dict[str, str], paid: list[str]) -> Step:
         """What the term trains on, under both readings. `paid`: writing that an earlier term is charged for."""
-        last, by = responses(term.acts), authors(term)
-        scorer, pair = self.role(name, "teacher"), self.params["pair"]
+        last, by = responses(term.acts), authors(term.acts)
+        scorers, pair = self.scorers(name, term), self.params["pair"]
+        sources = {"student": "student", **scorers}
         inputs = {"problems": self.inputs["problems"]}
-        inputs |= {who: self.inputs[source] for who, source in (("student", "student"), ("teacher", scorer)) if source in self.inputs}
+        inputs |= {who: self.inputs[source] for who, source in sources.items() if source in self.inputs}
         for product in found.products:
             if product in last:
                 inputs |= found.roles(product, "rollouts" if len(last) == 1 else f"rollouts/{product}")
+            elif any(step.stage == "weigh" for step in found.products[product].values()):
+                inputs |= found.roles(product, "probes")
             else:
                 inputs |= found.roles(product, "attempts" if product == "student" else f"written/{product}")
         inputs |= grades
+        continued = {name: by[name] for name, each in found.products.items() if any("places" in step.inputs for step in each.values())}
         params = {
             "term": name,
             "tokens": term.tokens,
@@ -267,16 +364,17 @@ class Round:
             "text": term.reads.text,
             "writer": by[last[0]] if len(last) == 1 else {product: by[product] for product in last},
             "scored": name not in self.params["unscored"],
-            "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][scorer]},
-            "models": {"student": pair["student"], "teacher": pair[scorer] or pair["student"]},
+            "modes": {"student": pair["modes"]["student"], "teacher": pair["modes"][self.role(name, "teacher")]},
+            "models": {who: pair[source] or pair["student"] for who, source in sources.items()},
             "limits": self.params["limits"],
+            **({"continued": continued} if continued else {}),
             **({"paid": paid} if paid else {}),
             **({"advantages": True} if isinstance(term.loss, Reward) else {}),
             **({"readers": 2} if isinstance(term.teacher, Extrapolated) else {}),
         }
         if len(last) > 1 or term.reads.needs_peers or term.reads.needs_other:  # what a problem's neighbours are follows from the round
             params["round"] = self.choice
-        local = {"student": self.local.get("student", ""), "teacher": self.local.get(scorer, "")} if self.local else {}
+        local = {who: self.local.get(source, "") for who, source in sources.items()} if self.local else {}
         kept = f", {term.keep!r}" if term.verdicts and term.keep.needs else ""
         writes = " or ".join(last) + " writes" if "picked" not in last else "the teacher's best"
         title = f"trajectories · {writes}, teacher reads {term.reads!r}{kept} · {self.title} · {self.named('student')}"
@@ -306,7 +404,7 @@ def where(act: Write | Copy) -> dict[str, Any]:
     return {"where": "unsolved" if act.where == "unsolved" else {"coin": act.where, "share": act.share}}
 
 
-def authors(term: Term) -> dict[str, str]:
-    """Product → who wrote it: student, teacher or, of reference solutions, nobody."""
-    found = {act.product: act.by if isinstance(act, Write) else "nobody" for act in term.acts}
-    return found | {act.product: found[act.of[0]] for act in term.acts if isinstance(act, Pick)}
+def ranged(step: Step) -> str:
+    """The samples of a step, as a title says them."""
+    start, stop = step.params["samples"]
+    return f"{start}-{stop}"

@@ -11,6 +11,7 @@ from harness.answers import fingerprint, values_in
 from harness.executors.local import LocalPool, Reason, Task
 from harness.plan import Plan, Row
 from harness.records import Fault
+from harness.rounds import WRITING
 from harness.step import Step
 from harness.store import Corrupt, Record, Store
 
@@ -53,7 +54,7 @@ class Failure:
     @property
     def input_fault(self) -> bool:
         """Whether what the user gave is to blame: known where problems and models are first looked at, before anything is trained."""
-        return self.reason.kind == "input" and self.step.stage in ("problems", "select")
+        return self.reason.kind == "input" and self.step.stage in ("problems", "join", "select")
 
 
 class Watcher(Protocol):
@@ -279,8 +280,8 @@ def wanted(plan: Plan, rows: list[Row], todo: set[str]) -> list[str]:
 
 
 def tokens_of(step: Step, record: Record) -> dict[str, int]:
-    """Tokens written, by whom. A train step tells both kinds of its later rounds; a generate step is of one kind."""
-    if step.stage not in ("generate", "train"):
+    """Tokens written, by whom. A train step tells both kinds of its later rounds, a relay both of its own; a generate step is of one kind."""
+    if step.stage not in (*WRITING, "train"):
         return {}
     tokens: Any = record.facts["tokens"]
     return dict(tokens) if isinstance(tokens, dict) else {kind: int(tokens) for kind in step.tokens}
@@ -290,7 +291,7 @@ def tokens_written(plan: Plan, rows: list[Row], store: Store) -> dict[str, dict[
     """Exactly what was written, by kind: together, and as if every row had run alone."""
     counts: dict[str, dict[str, int]] = {}
     for step in plan.steps:
-        if step.stage in ("generate", "train") and (record := store.record(step.address)):
+        if step.stage in (*WRITING, "train") and (record := store.record(step.address)):
             counts[step.address] = tokens_of(step, record)
     found = {kind: {"shared": 0, "alone": 0} for kind in ("rollout", "teacher", "exam")}
     every: set[str] = set()

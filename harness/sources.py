@@ -10,7 +10,7 @@ from typing import Any
 from harness.document import did_you_mean
 
 DOMAINS = ("math", "code")
-SOURCES = ("made", "hub", "file", "download")
+SOURCES = ("made", "hub", "file", "download", "parts")
 GENERATORS = ("chain", "programs")
 FIELDS = ("id", "prompt", "answer", "tests", "solution")
 NATIVE = ("evalplus-humaneval", "evalplus-mbpp", "livecodebench", "taco")  # rows as they are published, read whole
@@ -20,7 +20,7 @@ UNPINNED = "unpinned"
 NOT_READ = "not-read"
 
 SAID = ("domain", "date", *TEXTS, "only", "window", "count", "content", "grader", "lists", "rows", "fields")  # of any rows
-INLINE = ("hub", "file", "download", "name", *SAID)
+INLINE = ("hub", "file", "download", "parts", "name", *SAID)
 ENTRY = (*SOURCES, *SAID, "about", "licence", "local", "releases", "partial")
 HUB = ("id", "revision", "split", "config", "files")
 MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])\Z")
@@ -45,6 +45,9 @@ def check_entry(entry: dict[str, Any], protocols: Collection[str]) -> None:
             raise Misread(f"expected a generator ({', '.join(GENERATORS)}) and its arguments: {{kind: chain, count: 64, …}}.", "made")
         check_domain(entry)
         return
+    if "parts" in entry:
+        check_parts(entry, ("date",))
+        return
     check_place(entry)
     check_rows(entry, protocols)
     if "count" in entry and "about" in entry:
@@ -54,6 +57,21 @@ def check_entry(entry: dict[str, Any], protocols: Collection[str]) -> None:
     for name, release in (entry.get("releases") or {}).items():
         if not (isinstance(release, dict) and {"files", "count"} == release.keys()):
             raise Misread("expected {files: [test.jsonl], count: 400}: what it holds with those before it.", "releases", name)
+
+
+def check_parts(entry: dict[str, Any], beside: tuple[str, ...]) -> None:
+    """Of a set made of others: their names in the catalogue, and how many problems are taken of each."""
+    for key in entry:
+        if key not in ("parts", *beside):
+            raise Misread(f"a set made of others has no {key!r} of its own: it is that of each part.", key, at_key=True)
+    parts = entry["parts"]
+    if not isinstance(parts, dict) or len(parts) < 2:
+        raise Misread(
+            "expected two sets or more, and how many problems are taken of each: {chain-train: 320, program-train: all}.", "parts"
+        )
+    for name, take in parts.items():
+        if not isinstance(name, str) or not (take == "all" or (type(take) is int and take > 0)):
+            raise Misread(f"{name}: expected how many problems are taken of it, a whole number above 0, or all.", "parts", str(name))
 
 
 def check_place(entry: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 # A stage's number is raised when the meaning of its work changes; code itself is not hashed.
 STAGES = {
     "problems": 2,
+    "join": 1,
     "overlap": 1,
     "select": 2,
     "pretrain": 1,
@@ -18,10 +19,13 @@ STAGES = {
     "generate": 1,
     "copy": 1,
     "pick": 1,
+    "locate": 1,
+    "weigh": 1,
+    "relay": 1,
     "grade": 3,
     "construct": 3,
     "train": 3,
-    "analyse": 2,
+    "analyse": 3,
     "snapshot": 1,
     "audit": 1,
     "score": 2,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.records import Grade, Length, Problem, Rollout, Trajectory, Verdict
+from harness.records import Grade, Length, Place, Problem, Rollout, Trajectory, Verdict
 
 INTS, FLOATS, TEXT = pa.list_(pa.int32()), pa.list_(pa.float32()), pa.string()
 
@@ -27,6 +27,7 @@ SCHEMAS = {
             ("logprobs", FLOATS),
         ]
     ),
+    Place: pa.schema([("problem_id", TEXT), ("sample", pa.int32()), ("at", pa.int32()), ("loss", pa.float64())]),
     Trajectory: pa.schema(
         [
             ("problem_id", TEXT),
@@ -36,6 +37,7 @@ SCHEMAS = {
             ("teacher_prompt_ids", INTS),
             ("response_ids", INTS),
             ("author", TEXT),
+            ("by_teacher", pa.list_(pa.int8())),
             ("weight", pa.float64()),
             ("token_weights", FLOATS),
             ("sampler_logprobs", FLOATS),
@@ -48,7 +50,7 @@ SCHEMAS = {
 }
 GRADES = pa.schema([("problem_id", TEXT), ("sample", pa.int32()), ("verdict", TEXT), ("extracted", TEXT), ("detail", TEXT)])
 
-Noun = TypeVar("Noun", Problem, Rollout, Trajectory)
+Noun = TypeVar("Noun", Problem, Rollout, Place, Trajectory)
 
 
 def to_bytes(kind: type[Noun], rows: Iterable[Noun]) -> bytes:

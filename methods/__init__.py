@@ -20,12 +20,14 @@ from methods.kdrl import KDRL
 from methods.method import Method, Term
 from methods.minillm import MINILLM
 from methods.mopd import MOPD
+from methods.multi_teacher import MULTI_TEACHER
 from methods.opcd import OPCD
 from methods.opd_sampled import OPD_SAMPLED
 from methods.opsd import OPSD
 from methods.paced import PACED
 from methods.placebo import PLACEBO
 from methods.placebo_shuffled import PLACEBO_SHUFFLED
+from methods.relay_opd import RELAY_OPD
 from methods.rethinking import RETHINKING
 from methods.reverse_kl import REVERSE_KL
 from methods.reverse_kl_topk import REVERSE_KL_TOPK
@@ -35,10 +37,13 @@ from methods.sdft import SDFT
 from methods.sdpo import SDPO
 from methods.sft_reference import SFT_REFERENCE
 from methods.sft_teacher import SFT_TEACHER
+from methods.skd import SKD
 from methods.stable_opd import STABLE_OPD
 from methods.ta_opd import TA_OPD
 from methods.tip import TIP
 from methods.tml_opd import TML_OPD
+from methods.topd_like import TOPD_LIKE
+from methods.topd_like_surrogate import TOPD_LIKE_SURROGATE
 from methods.trd import TRD
 from methods.trd_self import TRD_SELF
 from methods.veto import VETO
@@ -60,6 +65,7 @@ CATALOGUE: dict[str, Method] = {
     "tml_opd": TML_OPD,
     "sdpo": SDPO,
     "mopd": MOPD,
+    "multi_teacher": MULTI_TEACHER,
     "sdft": SDFT,
     "opcd": OPCD,
     "rethinking": RETHINKING,
@@ -76,6 +82,10 @@ CATALOGUE: dict[str, Method] = {
     "kdrl": KDRL,
     "distillm_skew_rkl": DISTILLM_SKEW_RKL,
     "brts": BRTS,
+    "topd_like": TOPD_LIKE,
+    "topd_like@surrogate": TOPD_LIKE_SURROGATE,
+    "relay_opd": RELAY_OPD,
+    "skd": SKD,
     "gates": GATES,
     "sft_teacher": SFT_TEACHER,
     "sft_reference": SFT_REFERENCE,

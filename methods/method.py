@@ -10,14 +10,30 @@ from methods.parts.contexts import Context, Plain
 from methods.parts.keep import All, HasPeer, Keep
 from methods.parts.losses import NLL, Loss
 from methods.parts.rewards import Reward
-from methods.parts.teachers import Current, Ema, Extrapolated, Frozen, Nobody, Pair
+from methods.parts.teachers import ByDomain, Current, Ema, Extrapolated, Frozen, Nobody, Pair
 from methods.parts.tokens import Every, Tokens
-from methods.parts.writers import Act, BestOf, Copy, Mixed, Pick, Solution, Student, Teacher, Write
+from methods.parts.writers import (
+    Act,
+    BestOf,
+    Copy,
+    Mixed,
+    Pick,
+    Probe,
+    Probed,
+    Relayed,
+    Solution,
+    Student,
+    Teacher,
+    Write,
+    authors,
+    hands,
+    responses,
+)
 
 QUESTIONS = ("writer", "teacher", "reads", "loss", "tokens", "keep")
 
-Writer = Student | Teacher | Solution | Mixed | BestOf
-Scorer = Pair | Frozen | Current | Ema | Extrapolated | Nobody
+Writer = Student | Teacher | Solution | Mixed | BestOf | Probed | Relayed
+Scorer = Pair | ByDomain | Frozen | Current | Ema | Extrapolated | Nobody
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +135,7 @@ def refuse_what_cannot_be_meant(term: Term) -> None:
 
 def refuse_teacher(term: Term) -> None:
     teacher, reads, loss = term.teacher, term.reads, term.loss
-    writes = isinstance(teacher, Frozen) and any(isinstance(act, Write) and act.by == "teacher" for act in term.acts)
+    writes = isinstance(teacher, Frozen) and any("teacher" in hands(act) for act in term.acts)
     if isinstance(teacher, Current) and reads == Plain():
         raise ValueError(
             "teacher=Current() with reads=Plain() teaches nothing: it is the student, reading what the student reads. "
@@ -136,21 +152,26 @@ def refuse_teacher(term: Term) -> None:
 
 def refuse_writer(term: Term) -> None:
     writer, reads, loss, teacher = term.writer, term.reads, term.loss, term.teacher
-    who = [act.by if isinstance(act, Write) else type(act).__name__ for act in term.acts]
-    if isinstance(writer, Student) and reads.needs_attempt:
+    who = [by for act in term.acts for by in hands(act) or (type(act).__name__,)]
+    trained = {authors(term.acts)[product] for product in responses(term.acts)}
+    if isinstance(writer, Student | Probed | Relayed) and reads.needs_attempt:
         raise ValueError(
-            f"reads={reads!r} with writer=Student() would show the teacher the very tokens that it is asked to judge. "
+            f"reads={reads!r} with writer={type(writer).__name__}() would show the teacher the very tokens that it is asked to judge. "
             "Let the teacher write (writer=Teacher()), or read something else."
         )
-    if loss.on_policy and who != ["student"]:
+    if loss.on_policy and not trained <= {"student", "relay"}:
         raise ValueError(
             f"loss={loss!r} estimates from tokens that the student sampled, but with writer={writer!r} another writes them. "
             "Let the student write (writer=Student()), or compare on more tokens: support=None or TopK(…)."
         )
-    if "teacher" in who and isinstance(teacher, Ema | Current | Extrapolated):
+    if "teacher" in who and isinstance(teacher, ByDomain | Ema | Current | Extrapolated):
         raise ValueError(
             f"teacher={teacher!r} scores, but does not write, and writer={writer!r} asks it to. "
             "Let the pair's teacher or the untrained student write: teacher=Pair(), Frozen() or Nobody()."
+        )
+    if isinstance(writer, Probed) and not term.scored:
+        raise ValueError(
+            f"writer={writer!r} looks for where a teacher parts from the student, but loss={loss!r} asks no teacher. Say writer=Student()."
         )
     if reads.needs_other and "teacher" in who:
         raise ValueError(
@@ -161,7 +182,7 @@ def refuse_writer(term: Term) -> None:
         raise ValueError(
             f"reads={reads!r} shows the student's other attempts, but with writer={writer!r} others write. Say writer=Student()."
         )
-    if isinstance(loss, Loss) and loss.ratio_cap is not None and (who != ["student"]):
+    if isinstance(loss, Loss) and loss.ratio_cap is not None and not trained <= {"student", "relay"}:
         raise ValueError(
             f"loss={loss!r} corrects for the student's own sampling, but with writer={writer!r} others write. Say ratio_cap=None."
         )
@@ -176,10 +197,13 @@ def refuse_keep(term: Term) -> None:
             "makes none. Let it write (writer=Student(), or reads=WithAttempt()), or keep All()."
         )
     last = acts[-1]
-    if "response" in keep.needs and isinstance(last, Write) and last.by == "student":
+    futures = isinstance(last, Probe) and last.trains == "futures"
+    if "response" in keep.needs and isinstance(last, Write | Probe) and not futures and authors(acts)[responses(acts)[0]] == "student":
         raise ValueError(
             f"keep={keep!r} asks for a wrong attempt and a right rewrite, but with writer={writer!r} attempt and response are one: "
             "nothing would ever be kept. Let the teacher rewrite (writer=Teacher(), reads=WithAttempt()), or keep Failed()."
         )
+    if futures and term.verdicts:
+        raise ValueError(f"writer={writer!r} trains on pieces of responses, and nobody can judge a piece. Keep All(), and say no Reward.")
     if ("response" in keep.needs or "answer" in keep.needs) and isinstance(last, Copy | Pick):
         raise ValueError(f"keep={keep!r} goes by verdicts on what was written, and {writer!r} chooses what is known already. Keep All().")

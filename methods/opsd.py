@@ -13,6 +13,7 @@ OPSD = Method(
     name="opsd",
     paper="arXiv:2601.18734",
     formula="L = (1/Σm) Σ_t m_t JSD_½(p_0(·|x, y*) , p_S(·|x)) at temperature 1.1,  y ~ p_S",
+    latex=r"L = \frac{1}{\sum_t m_t} \sum_t m_t \, \mathrm{JSD}_{1/2}\bigl(p_0(\cdot|x, y^*), p_S(\cdot|x)\bigr)\Big|_{\tau = 1.1}, \quad y \sim p_S",
     teacher=Frozen(),
     reads=WithSolution(),
     loss=Loss(JSD(teacher_mix=0.5), temperature=1.1),

@@ -8,6 +8,7 @@ PLACEBO = Method(
     name="placebo",
     paper="a control of this harness, from no paper",
     formula="L = −(1/Σm) Σ_t m_t log p_S(y_t),  y ~ p_S",
+    latex=r"L = -\frac{1}{\sum_t m_t} \sum_t m_t \log p_S(y_t), \quad y \sim p_S",
     teacher=Nobody(),
     loss=NLL(),
     control=True,

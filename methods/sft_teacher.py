@@ -9,6 +9,7 @@ SFT_TEACHER = Method(
     name="sft_teacher",
     paper="arXiv:1606.07947",
     formula="L = −(1/Σm) Σ_t m_t log p_S(y_t),  y ~ p_T",
+    latex=r"L = -\frac{1}{\sum_t m_t} \sum_t m_t \log p_S(y_t), \quad y \sim p_T",
     writer=Teacher(),
     teacher=Nobody(),
     loss=NLL(),

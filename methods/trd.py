@@ -9,6 +9,7 @@ TRD = Method(
     name="trd",
     paper="arXiv:2606.08432",
     formula="L = (1/Σm) Σ_t m_t KL(p_T(·|R(x, y_o), y_r,<t) ‖ p_S(·|x, y_r,<t)),  y_o ~ p_S,  y_r ~ p_T(·|R(x, y_o))",
+    latex=r"L = \frac{1}{\sum_t m_t} \sum_t m_t \, \mathrm{KL}\bigl(p_T(\cdot|R(x, y_o), y_{r,<t}) \,\|\, p_S(\cdot|x, y_{r,<t})\bigr), \quad y_o \sim p_S, \quad y_r \sim p_T(\cdot|R(x, y_o))",
     writer=Teacher(),
     reads=WithAttempt(),
     loss=Loss(ForwardKL()),

@@ -24,12 +24,14 @@ def pairing(said: Mapping[str, Any] | None, limits: Mapping[str, float] | None) 
     if not said or not said.get("student"):
         return None
     student, teacher, modes = said["student"], said.get("teacher"), said.get("modes") or {}
-    models = f"{name(student)} ← {name(teacher)}" if teacher else f"{name(student)}, its own teacher"
+    by_domain = ", ".join(f"{name(model)} in {domain}" for domain, model in (said.get("teachers") or {}).items())
+    taught = " · ".join(each for each in (teacher and name(teacher), by_domain) if each)
+    models = f"{name(student)} ← {taught}" if taught else f"{name(student)}, its own teacher"
     spent = " or ".join(amount(meter, limit) for meter, limit in (limits or {}).items())
     return " · ".join(
         [
             models,
-            *_modes(modes, bool(teacher)),
+            *_modes(modes, bool(taught)),
             *(DIFFER.get(word, f"{word} differs") for word in differ(said)),
             *([f"a row ends at {spent}"] if spent else []),
         ]

@@ -8,6 +8,7 @@ from harness.results import Answers
 
 ORDER = ("teacher logits", "own logits", "teacher text", "own text", "reference solutions", "gold answers", "peers")
 SELF = ("Frozen", "Current", "Ema")  # teachers that are some state of the student
+WRITES = ("Teacher(", "BestOf(", "Relayed(", "Probed(trains='futures'")  # writers whose responses are a teacher's, in whole or in part
 
 
 def sees(answers: Answers) -> tuple[str, ...]:
@@ -23,7 +24,7 @@ def _of(term: Mapping[str, object]) -> set[str]:
     writer, teacher, reads, loss, keep = (str(term.get(question) or "") for question in ("writer", "teacher", "reads", "loss", "keep"))
     who = "own" if teacher.startswith(SELF) else "teacher"
     found = set()
-    if "Teacher(" in writer or "by='teacher'" in writer:
+    if any(name in writer for name in WRITES) or "by='teacher'" in writer:
         found.add(f"{who} text")
     if loss and not loss.startswith(("NLL", "Reward")) and not teacher.startswith("Nobody"):
         found.add(f"{who} logits")
@@ -41,7 +42,7 @@ def _of(term: Mapping[str, object]) -> set[str]:
 def _of_text(term: str) -> set[str]:
     """A further term that came as the text of its value."""
     who = "own" if any(f"teacher={name}" in term for name in SELF) else "teacher"
-    found = {f"{who} text"} if "writer=Teacher(" in term else set()
+    found = {f"{who} text"} if any(f"writer={name}" in term for name in WRITES) else set()
     if "loss=NLL" not in term and "teacher=Nobody" not in term:
         found.add(f"{who} logits")
     if "Solution(" in term:

@@ -15,7 +15,6 @@ from harness.document import Document, Path_, Place, parse, read_chain
 from harness.records import Fault
 from harness.spec import Suite, load_suite
 from harness.spec.faults import inside
-from harness.spec.model import ROLES
 from harness.store import write_atomically
 
 TIMEOUT = 30.0  # seconds for one answer of the hub
@@ -85,17 +84,19 @@ def spots(suite: Suite, document: Document) -> list[Spot]:
     """Every such place, once, in the suite's order: in its own file, in one that it is like, or in the catalogue."""
     found: dict[Place, Spot] = {}
     for pair, spec in suite.pairs.items():
-        for role in ROLES:
-            name, _, revision = (getattr(spec, role) or "").partition("@")
+        for role, model in spec.roles.items():
+            name, _, revision = model.partition("@")
             if revision == catalogue.UNPINNED:
-                path = ("pairs", pair, role)
+                path = ("pairs", pair, *role.split("/"))
                 found.setdefault(document.value_place(path), Spot("model", name, path, document.value_place(path)))
     groups = enumerate(suite.evaluate)
     benchmarks = [(("evaluate", i, "benchmarks", j), each) for i, group in groups for j, each in enumerate(group.benchmarks)]
     for above, source in [(("train", "problems", "set"), suite.train.problems.set), *benchmarks]:
-        unpinned = suite.problem_set(source).unpinned
-        if unpinned:
-            name = catalogue.listed_in(source)
+        whole = suite.problem_set(source)
+        for member in whole.members:
+            if not (unpinned := member.unpinned):
+                continue
+            name = member.listed if whole.parts else catalogue.listed_in(source)
             holder, above = (catalogue.document("problems"), (name,)) if name else (document, above)
             path = (*above, "hub", "revision")
             spot = Spot("data set", unpinned.partition("@")[0], path, holder.value_place(path))

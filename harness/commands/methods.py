@@ -29,14 +29,17 @@ def run(args: argparse.Namespace) -> int:
                 "paper": m.paper,
                 "answers": {**m.answers, "also": {k: repr(t) for k, t in m.also.items()}},
                 "formula": m.formula,
+                "latex": m.latex,
                 "about": m.about,
+                "version": m.version,
             }
             for m in chosen
         ]
         print(json.dumps(entries[0] if args.name else entries, indent=1, ensure_ascii=False))
     elif args.name:
         method = chosen[0]
-        print(f"{method.name}   {method.paper}\n\n{inspect.cleandoc(method.about)}\n\n{method.formula}\n")
+        print(f"{method.name}   {method.paper}   version {method.version}\n\n{inspect.cleandoc(method.about)}\n")
+        print(f"{method.formula}\n\n{method.latex}\n")
         for question, answer in method.answers.items():
             print(f"  {question:<8} {answer}")
         for name, term in method.also.items():

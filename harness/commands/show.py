@@ -78,8 +78,11 @@ def show_table(console: Console, store: Store, record: Record, path: Path, sampl
         if name.endswith("_ids") and tokenizer is not None:
             weights = trained_weights(record, name, row)
             console.print(Text(f"  {name} ({len(value)} tokens, {said_of(weights)})"))
-            console.print(colored(tokenizer, value, weights))
-        elif name not in ("logprobs", "sampler_logprobs", "token_weights"):
+            hands = row.get("by_teacher") or [] if name == "response_ids" else []
+            console.print(colored(tokenizer, value, weights, hands))
+            if hands:
+                console.print(Text(f"  {sum(hands)} of them the teacher's, underlined"))
+        elif name not in ("logprobs", "sampler_logprobs", "token_weights", "by_teacher"):
             console.print(Text(f"  {name}: {value}"))
     if record.step["stage"] == "construct":
         console.print(
@@ -103,14 +106,15 @@ def said_of(weights: list[float]) -> str:
     return "each trained on" if trained == len(weights) else f"{trained} of them trained on" if trained else "read, not trained on"
 
 
-def colored(tokenizer, ids: list[int], weights: list[float]) -> Text:
-    """Token by token, borders as thin bars; what is trained on is green."""
+def colored(tokenizer, ids: list[int], weights: list[float], hands: list[int]) -> Text:
+    """Token by token, borders as thin bars; what is trained on is green, and of a response that two wrote the teacher's is underlined."""
     text = Text("    ")
     for index, token in enumerate(tokenizer.convert_ids_to_tokens(ids)):
         piece = tokenizer.convert_tokens_to_string([token]).replace("\n", "⏎\n    ")
         if index:
             text.append("│", style="dim")
-        text.append(piece, style="green" if weights[index] else "cyan" if token in tokenizer.all_special_tokens else "")
+        style = "green" if weights[index] else "cyan" if token in tokenizer.all_special_tokens else ""
+        text.append(piece, style=f"{style} underline" if hands and hands[index] else style)
     return text
 
 

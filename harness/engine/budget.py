@@ -28,9 +28,11 @@ class Meters:
         teachers: Mapping[str, Size],
         adapter: bool,
         thirds: Mapping[str, Size] = NOBODY,
+        domain_of: Mapping[str, str] | None = None,
     ) -> None:
         """One update on `batch`. `problems` is the size of the whole set; `teachers` says of each term who teaches it, by writing or by
-        scoring, and `thirds` through whom a teacher is seen, where it is.
+        scoring, and `thirds` through whom a teacher is seen, where it is. Where the problem's domain decides who that is (`domain_of`), the key
+        is `term/domain`.
 
         What the engine reads besides, to weigh tokens before it trains on them, is its own affair: charged is what the method asks for.
         """
@@ -51,10 +53,13 @@ class Meters:
             self.spent[name] += value
         self.spent["trained"] += trained
         work = [(student, mine, adapter)]
-        for term in dict.fromkeys(t.term for t in batch):
-            own = [t for t in batch if t.term == term]
+        by_teacher: dict[tuple[str, str], list[Trajectory]] = {}
+        for t in batch:
+            routed = f"{t.term}/{(domain_of or {}).get(t.problem_id)}"
+            by_teacher.setdefault((t.term, routed if routed in teachers else t.term), []).append(t)
+        for (term, who), own in by_teacher.items():
             seen = sum(scored(t) for t in own) if term in thirds else 0
-            work.append((teachers.get(term, student), taught(own, seen), False))
+            work.append((teachers.get(who, student), taught(own, seen), False))
             if term in thirds:
                 work.append((thirds[term], {"read": seen, "read_context": sum(before(0, scored(t)) for t in own)}, False))
         self.spent["flops"] += sum(flops(size, **tokens, adapter=by_adapter) for size, tokens, by_adapter in work)

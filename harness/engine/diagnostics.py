@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -68,3 +69,39 @@ class Observer:
             if self.epistemic_ids:
                 columns["epistemic_mass"] = p_teacher_CV.index_select(1, self._ids(p_teacher_CV.device)).sum(1)
         return columns
+
+
+STEEP = 5.0  # nats: the bound that Fu et al. offer for the log-ratio
+
+
+def sampled_signal(
+    student_T: torch.Tensor, teacher_T: torch.Tensor, ids_T: torch.Tensor, counts_T: torch.Tensor, lengths: Sequence[int]
+) -> dict[str, list]:
+    """What the sampled tokens alone would teach, response by response (arXiv:2603.25562): A = log p_T(y_t) - log p_S(y_t), in nats.
+
+    From log-probabilities, ids and whether a token counts [T], tokens in the order of the responses; sums over the tokens that count.
+    log_ratio_abs = sum |A|, log_ratio_square = sum A^2; log_ratio_negative and log_ratio_steep: how many A are below 0, and beyond STEEP;
+    late_tokens and late_teacher_logprob: of the second half of each response. log_ratio_lowest, and at which token id it stands.
+    """
+    device, count = ids_T.device, len(lengths)
+    rows_T = torch.repeat_interleave(torch.tensor(lengths)).to(device)
+    late_T = torch.cat([2 * torch.arange(length) >= length for length in lengths]).to(device)
+    apart_T = (teacher_T - student_T).double()
+    sums = {
+        "log_ratio_abs": apart_T.abs(),
+        "log_ratio_square": apart_T.square(),
+        "log_ratio_negative": apart_T < 0,
+        "log_ratio_steep": apart_T.abs() > STEEP,
+        "late_tokens": late_T,
+        "late_teacher_logprob": teacher_T * late_T,
+    }
+    found = {
+        name: apart_T.new_zeros(count).index_add(0, rows_T, values_T.double().masked_fill(~counts_T, 0.0)).tolist()
+        for name, values_T in sums.items()
+    }
+    low_T = apart_T.masked_fill(~counts_T, float("inf"))
+    lowest = apart_T.new_full((count,), float("inf")).scatter_reduce(0, rows_T, low_T, "amin")
+    places_T = torch.arange(len(ids_T), device=device)
+    at = places_T.masked_fill(low_T > lowest[rows_T], len(ids_T))  # only the places of a response's lowest are left
+    first = torch.full((count,), len(ids_T), device=device).scatter_reduce(0, rows_T, at, "amin")
+    return found | {"log_ratio_lowest": lowest.tolist(), "lowest_token": ids_T[first].tolist()}

@@ -5,20 +5,25 @@ Its whole contact with a method is `term.loss.at(progress)(scores)`, `term.token
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from harness.engine.batching import micro_batches
-from harness.engine.diagnostics import Observer
+from harness.engine.diagnostics import Observer, sampled_signal
 from harness.engine.divergence import Third, chunked_loss
-from harness.engine.readers import Reader
+from harness.engine.readers import PerDomain, Reader
 from harness.records import Trajectory
 from methods.method import Term
 from methods.parts.scores import TokenScores
 from methods.parts.tokens import TokenStats
+
+# What is known of a trajectory and makes no figure of an update.
+OF_TRAJECTORIES = (
+    "problem_id", "sample", "term", "tokens", "loss", "sampler_gap", "late_tokens", "late_teacher_logprob", "log_ratio_lowest", "lowest_token"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Objective:
     """The terms of a method, who scores for each (None where nobody does), and through whom a teacher is seen, where it is."""
 
     terms: dict[str, Term]
-    teachers: dict[str, Reader | None]
+    teachers: dict[str, Reader | PerDomain | None]
     thirds: dict[str, Reader] | None = None
 
 
@@ -44,10 +49,21 @@ class Pass:
 
     term: Term
     student: Reader
-    teacher: Reader | None
+    teacher: Reader | PerDomain | None
     third: Reader | None
     pad_id: int
     tokens: int
+
+    def micro_batches(self, trajectories: Sequence[Trajectory]) -> Iterator[list[Trajectory]]:
+        """Those that one teacher reads together."""
+        if not isinstance(self.teacher, PerDomain):
+            yield from micro_batches(trajectories, self.tokens)
+            return
+        groups: dict[str, list[Trajectory]] = {}
+        for t in trajectories:
+            groups.setdefault(self.teacher.domain_of[t.problem_id], []).append(t)
+        for group in groups.values():
+            yield from micro_batches(group, self.tokens)
 
     def score(self, micro: Sequence[Trajectory], loss: Any, weights: torch.Tensor, further: dict[str, torch.Tensor], observe: Observer):
         """`chunked_loss` of a micro-batch: weighted sum, values and columns [T], tokens in the order of its responses."""
@@ -55,7 +71,8 @@ class Pass:
         hidden = self.student.hidden([t.student_prompt_ids for t in micro], responses, self.pad_id)
         prompts = [t.teacher_prompt_ids for t in micro]
         with torch.no_grad():
-            theirs = None if self.teacher is None else self.teacher.hidden(prompts, responses, self.pad_id)
+            teacher = self.teacher.of(micro[0].problem_id) if isinstance(self.teacher, PerDomain) else self.teacher
+            theirs = None if teacher is None else teacher.hidden(prompts, responses, self.pad_id)
             third = None
             if self.third is not None:
                 third = Third(self.third.hidden(prompts, responses, self.pad_id), self.third.head, self.term.teacher)  # type: ignore[arg-type]
@@ -66,7 +83,7 @@ class Pass:
             hidden,
             self.student.head,
             theirs,
-            None if self.teacher is None else self.teacher.head,
+            None if teacher is None else teacher.head,
             ids,
             weights.to(device),
             columns={name: column.to(device) for name, column in further.items()},
@@ -100,7 +117,7 @@ def backward(
         total = sum(columns[id(t)]["weights"].sum().item() for t in mine)
         value = 0.0
         own: list[dict[str, Any]] = []
-        for micro in micro_batches([t for t in mine if columns[id(t)]["weights"].any()], tokens):
+        for micro in reads.micro_batches([t for t in mine if columns[id(t)]["weights"].any()]):
             joined = {key: torch.cat([columns[id(t)][key] for t in micro]) for key in columns[id(micro[0])]}
             weights = joined.pop("weights")
             summed, values, seen = reads.score(micro, loss, weights, joined, observe or Observer())
@@ -111,7 +128,7 @@ def backward(
         count = sum(row["tokens"] for row in own)
         prefix = "" if name == "main" else f"{name}/"
         figures[f"{prefix}loss"] = value
-        kinds = [kind for kind in (own[0] if own else {}) if kind not in ("problem_id", "sample", "term", "tokens", "loss", "sampler_gap")]
+        kinds = [kind for kind in (own[0] if own else {}) if kind not in OF_TRAJECTORIES]
         figures |= {f"{prefix}{kind}": sum(row[kind] for row in own) / count for kind in kinds}
         rows += own
     figures["objective"] = sum(
@@ -141,7 +158,7 @@ def weighed(trajectories: Sequence[Trajectory], loss: Any, reads: Pass) -> Colum
     found = given(trajectories)
     scores: dict[int, dict[str, torch.Tensor]] = {}
     observe = Observer(figures=reads.term.tokens.needs)
-    for micro in micro_batches(trajectories, reads.tokens):
+    for micro in reads.micro_batches(trajectories):
         lengths = [len(t.response_ids) for t in micro]
         with torch.no_grad():
             _, _, seen = reads.score(micro, nothing, torch.zeros(sum(lengths)), {}, observe)
@@ -172,8 +189,9 @@ def nothing(scores: TokenScores) -> torch.Tensor:
 def of_trajectories(
     micro: Sequence[Trajectory], columns: dict[str, torch.Tensor], sampled_T: torch.Tensor, counts_T: torch.Tensor
 ) -> list[dict[str, Any]]:
-    """Sums over the tokens of each trajectory that count. `sampler_gap`: Σ |Δ log p| of the writer here and in its sampler; NaN where one is not known."""
-    authors = [columns.get(f"{t.author}_logprob", torch.full_like(sampled_T, float("nan"))) for t in micro]
+    """Sums over the tokens of each trajectory that count. `sampler_gap`: Σ |Δ log p| of the writer here and in its sampler; NaN where one is
+    not known. Where a teacher scored, also what `sampled_signal` says."""
+    authors = [columns.get(f"{t.sampler}_logprob", torch.full_like(sampled_T, float("nan"))) for t in micro]
     lengths = [len(t.response_ids) for t in micro]
     own_T = torch.cat([each.split(lengths)[place] for place, each in enumerate(authors)])
     gap_T = (own_T - sampled_T).abs()
@@ -184,6 +202,9 @@ def of_trajectories(
         .tolist()
         for name, values_T in (*columns.items(), ("sampler_gap", gap_T), ("tokens", counts_T))
     }
+    if "teacher_logprob" in columns:
+        ids_T = torch.tensor([token for t in micro for token in t.response_ids], device=sampled_T.device)
+        sums |= sampled_signal(columns["student_logprob"], columns["teacher_logprob"], ids_T, counts_T, lengths)
     return [
         {
             "problem_id": t.problem_id,

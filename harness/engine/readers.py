@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -31,6 +31,17 @@ class Reader:
     @property
     def size(self) -> Size:
         return size_of(self.model)
+
+
+@dataclass(frozen=True)
+class PerDomain:
+    """A teacher for each domain. `domain_of`: problem → domain. No micro-batch holds the trajectories of two."""
+
+    readers: Mapping[str, Reader]
+    domain_of: Mapping[str, str]
+
+    def of(self, problem: str) -> Reader:
+        return self.readers[self.domain_of[problem]]
 
 
 @contextlib.contextmanager

@@ -94,17 +94,16 @@ def plan(suite: Suite) -> Plan:
     tasks = lm_tasks_of(suite)
     rows: list[Row] = []
     for pair, spec in suite.pairs.items():
-        student = planner.model(spec.student, spec.dtype)
-        teacher = planner.model(spec.teacher, spec.dtype) if spec.teacher else None
-        reference = planner.model(spec.reference, spec.dtype) if spec.reference else None
-        problems = planner.select(pair, spec, student, teacher, reference)
+        cast = {part: planner.model(name, spec.dtype) for part, name in spec.roles.items()}
+        student = cast["student"]
+        problems = planner.select(pair, spec, cast)
         overlaps = {f"overlap/{exam.name}": exam.overlap for exam in exams}
         fixed: list[tuple[str, Role, Model, int]] = [
             ("student", "student", student, suite.seeds.exam),
             ("student_again", "control", student, second_seed(suite)),
         ]
-        if teacher:
-            fixed.append(("teacher", "teacher", teacher, suite.seeds.exam))
+        if "teacher" in cast:
+            fixed.append(("teacher", "teacher", cast["teacher"], suite.seeds.exam))
         for label, role, model, seed in fixed:
             who = "teacher" if role == "teacher" else "student"
             sat = {exam.name: planner.exam(exam, model, spec, who, seed, f"{pair} {label}") for exam in exams}
@@ -116,7 +115,7 @@ def plan(suite: Suite) -> Plan:
             role = "control" if row.method.control or row.label in suite.report.controls else "method"
             for budget in suite.budgets:
                 for seed in suite.seeds.train:
-                    trained = planner.train(pair, spec, row, budget, seed, student, teacher, reference, problems)
+                    trained = planner.train(pair, spec, row, budget, seed, cast, problems)
                     steps = {**trained, **overlaps}
                     who = f"{pair} {row.label}" + (f" {budget}" if len(suite.budgets) > 1 else "") + f" seed {seed}"
                     for exam in exams:

@@ -7,18 +7,20 @@ keeps half of what it looks at for each verdict that it asks for.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import catalogue
 from harness.costs import Size, before, flops, h100_seconds
 from harness.records import ModelRef
 from harness.rounds import UNSOLVED
-from harness.spec.asked import self_taught
+from harness.spec.asked import asks_by_domain, self_taught
 from harness.spec.model import METERS
 from methods.method import Term
 from methods.parts.teachers import Extrapolated
-from methods.parts.writers import Copy, Pick, Write, responses
+from methods.parts.writers import Copy, Pick, Probe, Relay, Write, responses
+
+Asked = dict[str, dict[str, Any]]  # product → its sampling
 
 MEAN_LENGTH = 0.5  # of max_tokens
 PROMPT = 200  # tokens
@@ -96,12 +98,24 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
     writing: dict[str, float] = dict.fromkeys(METERS, 0.0)
     training: dict[str, float] = {**dict.fromkeys(METERS, 0.0), "rounds": 1.0, "epochs": problems / max(1.0, all_problems)}
     written_before: set[tuple] = set()
+    interplay_before: set[Probe | Relay] = set()
     for name, term in terms.items():
         acts, asked = term.acts, params["sampling"][name]
         length = {product: sampling["max_tokens"] * MEAN_LENGTH for product, sampling in asked.items()}
-        teacher = student if self_taught(term) or not pair_teacher else size(ModelRef(**pair_teacher))
+        by_domain = [ref for role, ref in params["pair"].items() if role.startswith("teachers/")] if asks_by_domain(term) else []
+        taught_by = by_domain[0] if by_domain else pair_teacher  # of several, as if each were the first
+        teacher = student if self_taught(term) or not taught_by else size(ModelRef(**taught_by))
         attempt = length.get("student", 0.0) if term.reads.needs_attempt else 0.0
         for act in acts:
+            if isinstance(act, Probe | Relay):
+                shared = replace(act, trains="attempts") if isinstance(act, Probe) else act  # whichever side is trained on, one is made
+                if shared not in interplay_before:
+                    interplay_before.add(shared)
+                    if isinstance(act, Probe):
+                        probing(act, problems, asked, length, student, teacher, writing)
+                    else:
+                        relaying(act, problems, asked, length, student, teacher, writing)
+                continue
             if not isinstance(act, Write):
                 continue
             what = (act.by, act.reads, act.where, act.share, tuple(sorted(asked[act.product].items())))
@@ -117,7 +131,12 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
             count = problems * each
             kept = count * KEPT ** len(term.keep.needs)
             response = length[product]
-            training["trained"] += kept * response
+            last = acts[-1]
+            future = last if isinstance(last, Probe) and last.trains == "futures" else None
+            if future:
+                count, kept = (some * future.suspects(response) * future.divergent for some in (count, kept))
+                response = response / 2 + future.window
+            training["trained"] += kept * (future.window if future else response)
             training["updates"] += kept / params["optim"]["batch"] if name == "main" else 0.0
             passed = PROMPT + response
             _add(training, work(student, trained=kept * passed, trained_context=kept * before(0, passed), adapter=bool(params["lora"])))
@@ -129,17 +148,61 @@ def one_round(params: dict[str, Any], terms: dict[str, Term], problems: float, a
     return RoundCost(writing, training)
 
 
+def probing(
+    act: Probe,
+    problems: float,
+    asked: Asked,
+    length: dict[str, float],
+    student: Size | None,
+    teacher: Size | None,
+    writing: dict[str, float],
+) -> None:
+    """Adds what both write from the suspects."""
+    begun = length[act.of]
+    count = problems * asked[act.of]["n"] * act.suspects(begun)
+    for by, model in (("student", student), ("teacher", teacher)):
+        writing[f"{by}_written"] += count * act.window
+        _add(writing, continuing(model, count, act.window, begun))
+
+
+def relaying(
+    act: Relay,
+    problems: float,
+    asked: Asked,
+    length: dict[str, float],
+    student: Size | None,
+    teacher: Size | None,
+    writing: dict[str, float],
+) -> None:
+    """Adds what is written by turns, as if the student wrote it all, and the teacher's reading along."""
+    count, written = problems * asked[act.product]["n"], length[act.product]
+    passed = PROMPT + written
+    writing["student_written"] += count * written
+    writing["teacher_read"] += count * passed
+    _add(writing, writing_of(student, count, written, PROMPT))
+    _add(writing, work(teacher, read=count * passed, read_context=count * before(0, passed)))
+
+
+def continuing(model: Size | None, count: float, window: float, begun: float) -> Work:
+    """`count` continuations of responses of `begun` tokens, from their middle on average; what stands has been read already."""
+    return work(model, written=count * window, written_context=count * before(PROMPT + begun / 2, window))
+
+
 def share(act: Write | Copy) -> float:
     """Of a round's problems, those that an act is carried out on."""
     return {"unsolved": UNSOLVED, "heads": act.share, "tails": 1 - act.share}.get(act.where, 1.0)
 
 
-def trained_on(term: Term, asked: dict[str, dict[str, Any]]) -> dict[str, float]:
+def trained_on(term: Term, asked: Asked) -> dict[str, float]:
     """Product → responses to one problem. Of a choice, one for each attempt, as long as those that it is made of."""
     last = term.acts[-1]
     if isinstance(last, Pick):
         return {last.of[0]: asked["student"]["n"]}
-    acts = [act for act in term.acts if not isinstance(act, Pick) and act.product in responses(term.acts)]
+    if isinstance(last, Probe):
+        return {last.of: asked[last.of]["n"]}
+    if isinstance(last, Relay):
+        return {last.product: asked[last.product]["n"]}
+    acts = [act for act in term.acts if isinstance(act, Write | Copy) and act.product in responses(term.acts)]
     return {act.product: share(act) * asked[act.product]["n"] for act in acts}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,20 @@ from typing import Any
 from harness import catalogue
 from harness.costs import TABLE
 from harness.grading import GRADERS
-from harness.plan.estimate import MEAN_LENGTH, generation, one_round, rounds
+from harness.plan.estimate import MEAN_LENGTH, continuing, generation, one_round, rounds, size
 from harness.plan.identity import folder_hash, source_identity
 from harness.plan.nouns import Exam, LmTask, Model
 from harness.records import ModelRef
-from harness.rounds import Round, generate_step, grade_step, sample_ranges
+from harness.rounds import WRITING, Round, generate_step, grade_step, sample_ranges
 from harness.spec import Suite
-from harness.spec.asked import asks_reference, asks_teacher, asks_verdicts, readings, self_taught, term_sampling
+from harness.spec.asked import asks_by_domain, asks_reference, asks_teacher, asks_verdicts, readings, self_taught, term_sampling
 from harness.spec.model import PairSpec
 from harness.step import Step
 from harness.world.shapes import PREFIX, shape_of
 from methods.method import Term
 from methods.parts.contexts import Plain, WithAttemptAndSolution, WithSolution
+
+Cast = Mapping[str, Model]  # part that is played (PairSpec.roles) → model
 
 
 class Planner:
@@ -44,9 +47,9 @@ class Planner:
         return {"lots": 1} if self.suite.lots else {}
 
     def grader(self, source: Any) -> dict[str, int]:
-        """Name and version of what grades the answers to the problems of training."""
-        name = "code" if self.suite.problem_set(source).domain == "code" else "typed"
-        return {name: GRADERS[name], **self.lots}
+        """Names and versions of what grades the answers to the problems of training: one, or one for each domain."""
+        names = ["code" if domain == "code" else "typed" for domain in self.suite.problem_set(source).domains]
+        return {**{name: GRADERS[name] for name in names}, **self.lots}
 
     # What everything is made from
 
@@ -73,6 +76,9 @@ class Planner:
     def problems(self, found: catalogue.ProblemSet, take: int | str = "all", exam: bool = False) -> str:
         """Those of a training set, or of an exam, whose golds are read before anybody sits it."""
         take = found.entry.get("take", take) if take == "all" else take  # a rehearsal's handful
+        if found.parts:
+            inputs = {f"part/{number}": self.problems(part, of_part) for number, (part, of_part) in enumerate(found.parts)}
+            return self.add(Step("join", {"take": take}, inputs, title=f"problems · {found.name}", weight=0.1))
         params, local = source_identity(found)
         golds = {"golds": {"typed": GRADERS["typed"]}} if exam and found.domain == "math" and "made" not in found.entry else {}
         return self.add(
@@ -90,7 +96,7 @@ class Planner:
 
     # One pair
 
-    def select(self, pair: str, spec: PairSpec, student: Model, teacher: Model | None, reference: Model | None) -> str:
+    def select(self, pair: str, spec: PairSpec, cast: Cast) -> str:
         """The training problems that no row must drop, and the check that the two models can be paired at all."""
         train = self.suite.train
         source = self.suite.problem_set(train.problems.set)
@@ -103,20 +109,18 @@ class Planner:
         step = Step(
             "select",
             {
-                "pair": pair_params(spec, student, teacher, reference),
+                "pair": pair_params(spec, cast),
                 "differ": sorted(spec.differ),
                 "limits": train.limits.model_dump(),
                 "readings": [{"reads": reading, "text": reading.text, "needed": needed} for reading, needed in looked_at],
             },
             {
                 "problems": self.problems(source.under(), train.problems.take),
-                **({"student": student.made} if student.made else {}),
-                **({"teacher": teacher.made} if teacher and teacher.made else {}),
-                **({"reference": reference.made} if reference and reference.made else {}),
+                **made(cast),
             },
             title=f"select · {pair}",
             weight=0.5,
-            local=places(student, teacher, reference),
+            local=places(cast),
         )
         return self.add(step)
 
@@ -199,9 +203,7 @@ class Planner:
         row: Any,
         budget_name: str,
         seed: int,
-        student: Model,
-        teacher: Model | None,
-        reference: Model | None,
+        cast: Cast,
         problems: str,
     ) -> dict[str, str]:
         """The row's train step, and what looks at it afterwards: verdicts on its round 0, and the analysis (never an input of training)."""
@@ -209,10 +211,15 @@ class Planner:
         grader = self.grader(train.problems.set)
         terms: dict[str, Term] = method.terms
         sampling = {name: term_sampling(term, train) for name, term in terms.items()}
-        teacher = teacher if any(asks_teacher(term) for term in terms.values()) else None
-        reference = reference if any(asks_reference(term) for term in terms.values()) else None
+        student = cast["student"]
+        asked = {
+            "teacher": any(asks_teacher(term) for term in terms.values()),
+            "reference": any(asks_reference(term) for term in terms.values()),
+            "teachers": any(asks_by_domain(term) for term in terms.values()),
+        }
+        cast = {role: model for role, model in cast.items() if role == "student" or asked[role.partition("/")[0]]}
         params = {
-            "pair": pair_params(spec, student, teacher, reference),
+            "pair": pair_params(spec, cast),
             "terms": terms,
             "self_taught": sorted(name for name, term in terms.items() if self_taught(term)),
             "unscored": sorted(name for name, term in terms.items() if not term.scored),
@@ -230,14 +237,8 @@ class Planner:
             params["grader"] = grader
         if {"flops", "gpu_hours"} & params["budget"].keys():  # how work is counted decides where such a budget ends
             params["costs"] = TABLE.version
-        inputs = {"problems": problems}
-        if student.made:
-            inputs["student"] = student.made
-        if teacher and teacher.made:
-            inputs["teacher"] = teacher.made
-        if reference and reference.made:
-            inputs["reference"] = reference.made
-        local = places(student, teacher, reference)
+        inputs = {"problems": problems, **made(cast)}
+        local = places(cast)
         everything = problem_count(self.suite.problem_set(train.problems.set))
         everything = min(everything or train.problems.take, train.problems.take) if isinstance(train.problems.take, int) else everything
         count = min(everything or train.rounds.problems, train.rounds.problems) if isinstance(train.rounds.problems, int) else everything
@@ -252,15 +253,20 @@ class Planner:
         graded: dict[str, str] = {}
         verdicts: dict[str, str] = {}  # rollouts → their grades
         for step in steps:
-            if step.stage != "generate":
+            if step.stage not in WRITING:
                 self.add(step)
+                continue
+            if "places" in step.inputs:  # pieces of responses, which nobody judges
+                window = step.params["sampling"]["max_tokens"]
+                price = continuing(size(ModelRef(**step.params["model"])), sum(step.tokens.values()) / window, window, length * MEAN_LENGTH)
+                self.add(replace(step, flops=price.flops, gpu_hours=price.gpu_hours))
                 continue
             rewriting = "attempts" in step.inputs
             self.add_priced(step, length * MEAN_LENGTH if rewriting else 0.0)
             verdicts[step.address] = self.add(grade_step(step, problems, grader, "any", f"grade · {step.title}"))
             if step.address in main:
                 name = "rewrites" if rewriting else "rollouts" if "rollout" in step.tokens else "written"
-                name = name if main[step.address] in ("student", "teacher") else main[step.address]
+                name = name if main[step.address] in ("student", "teacher", "relay") else main[step.address]
                 graded[f"grade/{name}/{step.params['samples'][0]}"] = verdicts[step.address]
         cost = one_round(plain, terms, count, everything)
         number = rounds(cost.meters, self.suite.budgets[budget_name].limits, train.rounds.count)
@@ -279,8 +285,9 @@ class Planner:
         )
         seen = {"problems": problems, "train": self.add(train_step), **({"weights": student.made} if student.made else {})}
         for product, start, step in written:
-            if product in ("student", "teacher"):
-                seen |= {f"{product}_rollouts/{start}": step.address, f"{product}_grades/{start}": verdicts[step.address]}
+            who = "student" if product == "relay" else product
+            if who in ("student", "teacher"):
+                seen |= {f"{who}_rollouts/{start}": step.address, f"{who}_grades/{start}": verdicts[step.address]}
         analysis = Step(
             "analyse",
             {"grader": {name: number for name, number in grader.items() if name != "lots"}, "model": asdict(student.ref)},
@@ -292,14 +299,18 @@ class Planner:
         return {"train": seen["train"], "analysis": self.add(analysis), **graded}
 
 
-def pair_params(spec: PairSpec, student: Model, teacher: Model | None, reference: Model | None) -> dict[str, Any]:
-    found = {"student": asdict(student.ref), "teacher": asdict(teacher.ref) if teacher else None, "modes": spec.modes.model_dump()}
-    return found | ({"reference": asdict(reference.ref)} if reference else {})
+def pair_params(spec: PairSpec, cast: Cast) -> dict[str, Any]:
+    refs = {role: asdict(model.ref) for role, model in cast.items()}
+    return {"student": refs.pop("student"), "teacher": refs.pop("teacher", None), "modes": spec.modes.model_dump(), **refs}
 
 
-def places(student: Model, teacher: Model | None, reference: Model | None) -> dict[str, str]:
-    found = {"student": student, "teacher": teacher, "reference": reference}
-    return {who: model.local for who, model in found.items() if model and model.local}
+def made(cast: Cast) -> dict[str, str]:
+    """The steps that make models, as inputs."""
+    return {role: model.made for role, model in cast.items() if model.made}
+
+
+def places(cast: Cast) -> dict[str, str]:
+    return {role: model.local for role, model in cast.items() if model.local}
 
 
 def problem_count(found: catalogue.ProblemSet) -> int:

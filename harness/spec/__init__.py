@@ -79,7 +79,7 @@ class Suite:
         """Models and data sets spelled `unpinned`, as name@unpinned: `plan` accepts them, `run` does not."""
         models = [model for pair in self.pairs.values() for model in pair.models if model.endswith("@unpinned")]
         sources = [self.train.problems.set, *(benchmark for group in self.evaluate for benchmark in group.benchmarks)]
-        data = [unpinned for source in sources if (unpinned := self.problem_set(source).unpinned)]
+        data = [unpinned for source in sources for each in self.problem_set(source).members if (unpinned := each.unpinned)]
         return tuple(dict.fromkeys([*models, *data]))
 
     def problem_set(self, source: str | dict[str, Any]) -> catalogue.ProblemSet:

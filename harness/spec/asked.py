@@ -7,13 +7,13 @@ from typing import Any
 from harness.spec.model import Train
 from methods.method import Term
 from methods.parts.contexts import Context, Plain, WithSolution
-from methods.parts.teachers import Current, Ema, Extrapolated, Frozen, Nobody
-from methods.parts.writers import Copy, Pick, Write, candidates, judged, responses
+from methods.parts.teachers import ByDomain, Current, Ema, Extrapolated, Frozen, Nobody
+from methods.parts.writers import Copy, Pick, Probe, Relay, Write, candidates, hands, judged, responses
 
 
 def written_by(term: Term, who: str) -> bool:
     """Does the student, or the teacher, write?"""
-    return any(isinstance(act, Write) and act.by == who for act in term.acts)
+    return any(who in hands(act) for act in term.acts)
 
 
 def self_taught(term: Term) -> bool:
@@ -23,7 +23,12 @@ def self_taught(term: Term) -> bool:
 
 def asks_teacher(term: Term) -> bool:
     """Does the pair's teacher score, or write?"""
-    return not self_taught(term) and (written_by(term, "teacher") or not isinstance(term.teacher, Nobody))
+    return not self_taught(term) and (written_by(term, "teacher") or not isinstance(term.teacher, Nobody | ByDomain))
+
+
+def asks_by_domain(term: Term) -> bool:
+    """Does a teacher of the problem's domain score?"""
+    return isinstance(term.teacher, ByDomain)
 
 
 def asks_reference(term: Term) -> bool:
@@ -32,7 +37,7 @@ def asks_reference(term: Term) -> bool:
 
 def readings(term: Term) -> list[Context]:
     """What anybody reads beyond the problem alone. Copying a solution asks of problems what reading it does."""
-    found = [WithSolution() if isinstance(act, Copy) else act.reads for act in term.acts if not isinstance(act, Pick)]
+    found = [WithSolution() if isinstance(act, Copy) else act.reads for act in term.acts if isinstance(act, Write | Copy)]
     return [reads for reads in (term.reads, *found) if isinstance(reads, Context) and reads != Plain()]
 
 
@@ -61,6 +66,11 @@ def term_sampling(term: Term, train: Train) -> dict[str, dict[str, Any]]:
         if term.reads.needs_attempt and act.reads == "method":  # one rewrite for each attempt
             found["student"]["n"] = found[act.product]["n"]
     for act in term.acts:
+        if isinstance(act, Probe):  # both go on as they write: no setting of the writer's is theirs
+            found |= {act.future(by): train.sampling_of(by).model_dump() | {"max_tokens": act.window, "n": 1} for by in hands(act)}
+        if isinstance(act, Relay):
+            found[act.product] = train.sampling_of("student").model_dump() | own
+            found[act.turn] = train.sampling_of("teacher").model_dump() | {"max_tokens": act.most, "n": 1}
         if isinstance(act, Copy):  # as long as what stands in its place would be; there is one solution
             found[act.product] = train.sampling_of("student").model_dump() | own | {"n": 1}
     return found
@@ -70,7 +80,7 @@ def responses_each(term: Term, train: Train) -> int:
     """The most responses to one problem that are trained on."""
     asked, acts = term_sampling(term, train), term.acts
     last = acts[-1]
-    if isinstance(last, Pick):  # one for each attempt
+    if isinstance(last, Pick | Probe):  # one for each attempt, or for each fork of one
         return asked["student"]["n"]
     return max(asked[product]["n"] for product in responses(acts))
 

@@ -48,7 +48,7 @@ class Seeds(Section):
     exam: Annotated[int, Field(ge=0)]
 
 
-ROLES = ("student", "teacher", "reference")  # of models in a pair
+Domain = Literal["math", "code"]  # harness.sources.DOMAINS
 
 
 class Modes(Section):
@@ -59,20 +59,34 @@ class Modes(Section):
 class PairSpec(Section):
     """Who learns from whom. Models are `name@revision`, a local folder, or a name of the model catalogue.
 
-    `reference`: a model from which the teacher has come, for methods that look at the way between the two.
+    `reference`: a model from which the teacher has come, for methods that look at the way between the two. `teachers`: one for each domain
+    of the problems, for methods whose teacher goes by it.
     """
 
     student: str
     teacher: str | None = None
     reference: str | None = None
+    teachers: Annotated[dict[Domain, str], Field(min_length=1)] | None = None
     modes: Modes = Modes()
     differ: list[Literal["template", "stop", "mode"]] = []
     dtype: Literal["float32", "bfloat16"] | None = None
 
     @property
+    def roles(self) -> dict[str, str]:
+        """Part that is played → model: student, teacher, reference and, by domain, teachers/math."""
+        named = {role: model for role in ("student", "teacher", "reference") if (model := getattr(self, role))}
+        return named | {f"teachers/{domain}": model for domain, model in (self.teachers or {}).items()}
+
+    @property
     def models(self) -> tuple[str, ...]:
         """Every model that it names."""
-        return tuple(model for role in ROLES if (model := getattr(self, role)))
+        return tuple(self.roles.values())
+
+    def cast(self, found: dict[str, str]) -> PairSpec:
+        """The same pair with other models in these parts."""
+        named = {role: model for role, model in found.items() if "/" not in role}
+        by_domain = {role.partition("/")[2]: model for role, model in found.items() if "/" in role}
+        return self.model_copy(update=named | ({"teachers": {**(self.teachers or {}), **by_domain}} if by_domain else {}))
 
 
 class SamplingSpec(Section):

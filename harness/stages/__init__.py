@@ -15,6 +15,7 @@ from harness.store import Store, write_atomically
 
 RUN = {
     "problems": "harness.stages.problems:run",
+    "join": "harness.stages.join:run",
     "overlap": "harness.stages.overlap:run",
     "select": "harness.stages.select:run",
     "pretrain": "harness.stages.pretrain:run",
@@ -22,6 +23,9 @@ RUN = {
     "generate": "harness.stages.generate:run",
     "copy": "harness.stages.copy:run",
     "pick": "harness.stages.pick:run",
+    "locate": "harness.stages.locate:run",
+    "weigh": "harness.stages.weigh:run",
+    "relay": "harness.stages.relay:run",
     "grade": "harness.stages.grade:run",
     "construct": "harness.stages.construct:run",
     "train": "harness.stages.train:run",

@@ -20,11 +20,13 @@ from harness import models, prompts
 from harness.grading import UNGRADED
 from harness.records import ModelRef, Problem, Rollout
 from harness.stages import Job
+from harness.stages.signal import ranking, sampled
 from harness.stages.verdicts import Judge
 from harness.tables import from_bytes, grades_from
 
 PARTS = 10  # of a run
-WRITERS = ("student", "teacher")  # the products that are looked at
+WRITERS = ("student", "teacher")
+PRODUCTS = {"student": "student", "teacher": "teacher", "relay": "student"}  # that are looked at, and as whose
 KINDS = ("kl_forward", "kl_reverse")
 
 
@@ -45,11 +47,14 @@ def run(job: Job) -> dict:
     for who, later in later_rounds(job).items():
         texts[who] |= later
     attempts, responses = texts["student"], texts["teacher"]
+    rows = [row for row in pq.read_table(job.input("train") / "trajectories.parquet").to_pylist() if row["term"] == "main"]
     return {
         "attempts": written(attempts.values()),
         "rewrites": written(responses.values()),
         "outcomes": outcomes(attempts, responses) if attempts and responses else None,
-        "course": course(pq.read_table(job.input("train") / "trajectories.parquet").to_pylist(), attempts),
+        "course": course(rows, attempts),
+        "sampled": sampled(rows, lambda token: tokenizer(job).decode([token])),
+        "ranking": ranking(rows, {key: each.right for key, each in (responses or attempts).items()}),
     }
 
 
@@ -65,14 +70,14 @@ def later_rounds(job: Job) -> dict[str, Texts]:
     trained = job.store.record(job.step.inputs["train"])
     assert trained is not None
     main = list(trained.step["params"]["terms"]).index("main")
-    files = sorted(path for who in WRITERS for path in (job.input("train") / "rounds").glob(f"*-{main}-{who}-*.parquet"))
+    files = sorted(path for name in PRODUCTS for path in (job.input("train") / "rounds").glob(f"*-{main}-{name}-*.parquet"))
     rollouts = [(path, rollout) for path in files for rollout in from_bytes(Rollout, path)]
     problems = {p.id: p for p in from_bytes(Problem, job.input("problems") / "problems.parquet")}
     found: dict[str, Texts] = defaultdict(dict)
     if not rollouts:
         return found
-    tokenizer = models.tokenizer_of(models.source(ModelRef(**job.params["model"]), job.made("weights")))
-    answered = [(problems[r.problem_id], r, prompts.decode(tokenizer, r.response_ids)) for _, r in rollouts]
+    words = tokenizer(job)
+    answered = [(problems[r.problem_id], r, prompts.decode(words, r.response_ids)) for _, r in rollouts]
     with Judge(job.params["grader"], any_gold=True, machine=job.machine) as judge:
         verdicts = judge.grade(answered)
     for (path, rollout), verdict in zip(rollouts, verdicts, strict=True):
@@ -81,9 +86,13 @@ def later_rounds(job: Job) -> dict[str, Texts]:
     return found
 
 
+def tokenizer(job: Job) -> Any:
+    return models.tokenizer_of(models.source(ModelRef(**job.params["model"]), job.made("weights")))
+
+
 def round_and_writer(path: Path) -> tuple[int, str]:
-    round_, _, who, _ = path.stem.split("-")
-    return int(round_), who
+    round_, _, product, _ = path.stem.split("-")
+    return int(round_), PRODUCTS[product]
 
 
 def text(rollout: Rollout, verdict: str) -> Text:
@@ -117,7 +126,6 @@ def outcomes(attempts: Texts, rewrites: Texts) -> dict[str, int]:
 
 def course(rows: list[dict[str, Any]], attempts: Texts) -> list[dict[str, Any]]:
     """The run in parts of equal many updates; every mean is over tokens."""
-    rows = [row for row in rows if row["term"] == "main"]
     last = max((row["update"] for row in rows), default=0)
     parts = min(PARTS, last)
     grouped: dict[int, list[dict[str, Any]]] = defaultdict(list)

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness import models, prompts
 from harness.answers import decode
-from harness.records import Fault, ModelRef, Problem, Rollout, Sampling
+from harness.records import Fault, ModelRef, Place, Problem, Rollout, Sampling
 from harness.sampling import Request, Sampler, Written
 from harness.seeds import derive
 from harness.stages import Job
@@ -30,25 +30,20 @@ TELL_SECONDS = 2.0  # while a part is being written
 
 
 def run(job: Job) -> dict:
-    params = job.params
-    start, stop = params["samples"]
-    problems = chosen_problems(job) if params["problems"]["seed"] is not None else gradable(chosen_problems(job))
     attempts = {}
     if "attempts" in job.step.inputs:
         attempts = {(r.problem_id, r.sample): r for r in from_bytes(Rollout, job.input("attempts") / "rollouts.parquet")}
-    batch = max(1, min(PART_SEQUENCES, PART_TOKENS // params["sampling"]["max_tokens"]))
-    size = max(1, batch // (stop - start))
-    parts = [problems[i : i + size] for i in range(0, len(problems), size)]
+    parts, batch = parts_of(job)
     kept = [job.store.part(job.step.address, f"{number:05d}") for number in range(len(parts))]
     missing = [number for number, data in enumerate(kept) if data is None]
     facts: dict[str, Any] = {}
-    told = Told(job, len(problems) * (stop - start))
+    told = Told(job, sum(map(len, parts)))
     for data in kept:
         if data is not None:
             told.found(from_bytes(Rollout, data))
     if missing:
         writer = Writer(job, batch)
-        asked = [writer.ask(parts[number], range(start, stop), attempts) for number in missing]
+        asked = [writer.ask(parts[number], attempts) for number in missing]
         for index, written in writer.sampler.write_parts([part.requests for part in asked], writer.sampling, told.tokens_more):
             data = to_bytes(Rollout, asked[index].rollouts(written))
             job.store.keep_part(job.step.address, f"{missing[index]:05d}", data)
@@ -63,6 +58,38 @@ def run(job: Job) -> dict:
         "truncated": sum(r.finish_reason == "length" for r in rollouts),
         **facts,
     }
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A response to be written: which sample of a problem, and what of it stands already. None: nothing does, and nobody asks for more."""
+
+    problem: Problem
+    sample: int
+    begun: tuple[int, ...] | None = None
+
+
+def parts_of(job: Job) -> tuple[list[list[Opening]], int]:
+    """Everything that is to be written, in parts of fixed composition, and how many sequences fit into one."""
+    limit = job.params["sampling"]["max_tokens"]
+    if "places" in job.step.inputs:
+        openings = places_to_go_on(job)
+        batch = max(1, min(PART_SEQUENCES, PART_TOKENS // (limit + max((len(each.begun or ()) for each in openings), default=0))))
+        return [openings[i : i + batch] for i in range(0, len(openings), batch)], batch
+    start, stop = job.params["samples"]
+    problems = chosen_problems(job) if job.params["problems"]["seed"] is not None else gradable(chosen_problems(job))
+    batch = max(1, min(PART_SEQUENCES, PART_TOKENS // limit))
+    size = max(1, batch // (stop - start))  # whole problems
+    parts = [problems[i : i + size] for i in range(0, len(problems), size)]
+    return [[Opening(problem, sample) for problem in part for sample in range(start, stop)] for part in parts], batch
+
+
+def places_to_go_on(job: Job) -> list[Opening]:
+    """One for each place, in their order."""
+    problems = {p.id: p for p in from_bytes(Problem, job.input("problems") / "problems.parquet")}
+    begun = {(r.problem_id, r.sample): r.response_ids for r in from_bytes(Rollout, job.input("begun") / "rollouts.parquet")}
+    places = from_bytes(Place, job.input("places") / "places.parquet")
+    return [Opening(problems[p.problem_id], p.sample, begun[p.problem_id, p.sample][: p.at]) for p in places]
 
 
 class Told:
@@ -141,22 +168,24 @@ class Writer:
         self.reads = decode(job.params["reads"])
         self.sampling = Sampling(**job.params["sampling"])
 
-    def ask(self, problems: list[Problem], samples: range, attempts: dict) -> Asked:
+    def ask(self, openings: list[Opening], attempts: dict) -> Asked:
         seeds = self.params["seeds"]
         asked, requests = [], []
-        for problem in problems:
-            for sample in samples:
-                attempt = attempts.get((problem.id, sample))
-                text = prompts.decode(self.tokenizer, attempt.response_ids) if attempt else None
-                message = self.reads(Material(problem.prompt, problem.solution, text, problem.answer))
-                ids = tuple(prompts.reading(self.tokenizer, problem, message, self.params["mode"]))
-                limit = self.params.get("prompt_limit")
-                if limit and len(ids) > limit:
-                    raise Fault(
-                        f"{problem.source}: the prompt of {problem.id} has {len(ids)} tokens, and the protocol allows {limit}. An exam's question "
-                        "is neither cut nor left out: sit it under a protocol with room, or look whether tokenizer and template are the ones meant."
-                    )
-                seed = derive(seeds["seed"], seeds["purpose"], seeds["round"], problem.id, sample)
-                asked.append((problem.id, sample))
-                requests.append(Request(ids, seed))
+        for opening in openings:
+            problem, sample = opening.problem, opening.sample
+            attempt = attempts.get((problem.id, sample))
+            text = prompts.decode(self.tokenizer, attempt.response_ids) if attempt else None
+            message = self.reads(Material(problem.prompt, problem.solution, text, problem.answer))
+            ids = tuple(prompts.reading(self.tokenizer, problem, message, self.params["mode"]))
+            limit = self.params.get("prompt_limit")
+            if limit and len(ids) > limit:
+                raise Fault(
+                    f"{problem.source}: the prompt of {problem.id} has {len(ids)} tokens, and the protocol allows {limit}. An exam's question "
+                    "is neither cut nor left out: sit it under a protocol with room, or look whether tokenizer and template are the ones meant."
+                )
+            begun = () if opening.begun is None else opening.begun
+            further = () if opening.begun is None else ("from", len(begun))
+            seed = derive(seeds["seed"], seeds["purpose"], seeds["round"], problem.id, sample, *further)
+            asked.append((problem.id, sample))
+            requests.append(Request((*ids, *begun), seed))
         return Asked(tuple(asked), tuple(requests))

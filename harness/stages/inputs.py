@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from harness.grading import UNGRADED
 from harness.records import Grade, Problem, Rollout
 from harness.rounds import heads, round_problems
@@ -9,6 +16,9 @@ from harness.stages import Job
 from harness.tables import from_bytes, grades_from
 
 Key = tuple[str, int]  # problem, sample
+Hands = tuple[int, ...]  # of each token of a response that two wrote: 1 the teacher's, 0 the student's; nothing where one wrote it
+
+HANDS = "hands.parquet"  # beside rollouts.parquet, row by row
 
 
 def problems_of_round(job: Job, choice: dict) -> list[Problem]:
@@ -32,6 +42,23 @@ def chosen_problems(job: Job) -> list[Problem]:
 
 def rollouts_of(job: Job, role: str) -> list[Rollout]:
     return [r for folder in job.inputs(role) for r in from_bytes(Rollout, folder / "rollouts.parquet")]
+
+
+def rollouts_of_step(job: Job, role: str) -> list[Rollout]:
+    """Of an input that is one step."""
+    return from_bytes(Rollout, job.input(role) / "rollouts.parquet")
+
+
+def hands_of(folder: Path, count: int) -> list[Hands]:
+    """Of the `count` rollouts of a payload."""
+    path = folder / HANDS
+    return [tuple(each) for each in pq.read_table(path)["by_teacher"].to_pylist()] if path.exists() else [()] * count
+
+
+def hands_to_bytes(rows: Iterable[Hands]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"by_teacher": pa.array([list(row) for row in rows], pa.list_(pa.int8()))}), sink, compression="zstd")
+    return sink.getvalue()
 
 
 def grades_of(job: Job, role: str) -> list[Grade]:

@@ -17,11 +17,11 @@ from methods.parts.contexts import Material
 def run(job: Job) -> dict:
     pair, limits = job.params["pair"], job.params["limits"]
     student = models.source(ModelRef(**pair["student"]), job.made("student"))
-    differences = {}
     tokenizer = models.tokenizer_of(student)
     voices = [(tokenizer, pair["modes"]["student"])]  # who may read a prompt: tokenizers differ in their templates
-    if pair["teacher"]:
-        teacher = models.source(ModelRef(**pair["teacher"]), job.made("teacher"))
+    differences: dict[str, str] = {}
+    for role in (role for role in pair if pair[role] and role.partition("/")[0] in ("teacher", "teachers")):
+        teacher = models.source(ModelRef(**pair[role]), job.made(role))
         spec = PairSpec(student="", teacher="", modes=pair["modes"], differ=job.params["differ"])
         differences = models.check_pair(job.step.title.removeprefix("select · "), spec, student, teacher)
         voices.append((models.tokenizer_of(teacher), pair["modes"]["teacher"]))

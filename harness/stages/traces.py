@@ -34,6 +34,8 @@ def keep_rollouts(work: Path, journal: Store, round_: Round) -> None:
     """What a later round wrote, by round, number of the term, product, and first sample."""
     for number, (name, data) in enumerate(round_.params["terms"].items()):
         for product, start, step in round_.write(name, decode(data)).written:
+            if "places" in step.inputs:  # pieces, of which the trajectories hold what counts
+                continue
             target = work / "rounds" / f"{round_.number:06d}-{number}-{product}-{start}.parquet"
             if not target.exists():
                 target.parent.mkdir(exist_ok=True)

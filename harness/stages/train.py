@@ -22,7 +22,7 @@ from harness.engine.batching import whole_problem_batches
 from harness.engine.budget import Meters, ended_by, progress, rate_factor, reached
 from harness.engine.diagnostics import Observer, epistemic_ids
 from harness.engine.distill import Objective, backward
-from harness.engine.readers import Averaged, Living, Reader, Untrained
+from harness.engine.readers import Averaged, Living, PerDomain, Reader, Untrained
 from harness.engine.state import load_state, save_state, trainable
 from harness.records import Fault, ModelRef, Problem, Trajectory
 from harness.rounds import Round
@@ -36,7 +36,7 @@ from harness.store import Corrupt, Store, file_hash
 from harness.tables import from_bytes
 from methods.method import Term
 from methods.parts.keep import All
-from methods.parts.teachers import Current, Ema, Extrapolated
+from methods.parts.teachers import ByDomain, Current, Ema, Extrapolated
 
 STATE_SECONDS = 60.0  # between states within a round; decides no result
 # Nats a token, at the first update of a round, between the log-probabilities that sampler and trainer give the same tokens: what rounding
@@ -68,7 +68,7 @@ class TrainRun:
     def __init__(self, job: Job) -> None:
         self.job, self.params = job, job.params
         params = self.params
-        self.problems = len(from_bytes(Problem, job.input("problems") / "problems.parquet"))
+        self.domain_of = {p.id: p.domain for p in from_bytes(Problem, job.input("problems") / "problems.parquet")}
         where = models.source(ModelRef(**params["pair"]["student"]), job.made("student"))
         self.tokenizer = models.tokenizer_of(where)
         vocabulary = models.vocabulary_of(self.tokenizer)
@@ -84,7 +84,7 @@ class TrainRun:
         self.objective = Objective(terms, teachers, thirds)
         self.observer = Observer(tuple(epistemic_ids(self.tokenizer)))
         self.size = self.student.size
-        self.teacher_sizes = {name: self._teacher_size(name, reader) for name, reader in teachers.items()}
+        self.teacher_sizes = {key: size for name, reader in teachers.items() for key, size in self._teacher_sizes(name, reader).items()}
         self.third_sizes = {name: reader.size for name, reader in thirds.items()}
         optim = params["optim"]
         self.optimizer = torch.optim.AdamW(
@@ -132,7 +132,7 @@ class TrainRun:
                 self.loaded[who] = Reader(model, self.student.vocabulary)
         return self.loaded[who]
 
-    def _teacher(self, name: str, term: Term) -> Reader | None:
+    def _teacher(self, name: str, term: Term) -> Reader | PerDomain | None:
         """Who scores for a term, or None."""
         if name in self.params["unscored"]:
             return None
@@ -142,14 +142,23 @@ class TrainRun:
             key = f"{term.teacher.rate:g}"  # one mean for all terms that ask for it
             self.means.setdefault(key, Averaged.of(self.model, self.student.vocabulary, term.teacher.rate))
             return self.means[key]
+        if isinstance(term.teacher, ByDomain):
+            roles = [role for role in self.params["pair"] if role.startswith("teachers/")]
+            return PerDomain({role.removeprefix("teachers/"): self._model(role) for role in roles}, self.domain_of)
         return self._model("student" if name in self.params["self_taught"] else "teacher")
 
     def _third(self, term: Term) -> Reader | None:
         """Through whom a teacher is seen, or None."""
         return self._model(term.teacher.over) if isinstance(term.teacher, Extrapolated) else None
 
+    def _teacher_sizes(self, name: str, reader: Reader | PerDomain | None) -> dict[str, Size]:
+        """Of whom a term's teaching is charged, by term or by term/domain."""
+        if isinstance(reader, PerDomain):
+            return {f"{name}/{domain}": each.size for domain, each in reader.readers.items()}
+        return {name: self._teacher_size(name, reader)}
+
     def _teacher_size(self, name: str, reader: Reader | None) -> Size:
-        """Of whom a term's teaching is charged: also where a teacher writes but does not score."""
+        """Also where a teacher writes but does not score."""
         if reader is not None:
             return reader.size
         who = "student" if name in self.params["self_taught"] else "teacher"
@@ -265,11 +274,12 @@ class TrainRun:
         spent, optim = self.meters.spent, self.params["optim"]
         self.meters.count(
             batch,
-            self.problems,
+            len(self.domain_of),
             self.size,
             self.teacher_sizes,
             bool(self.params["lora"]),
             self.third_sizes,
+            self.domain_of,
         )
         spent["rounds"] = self.round_ + (self.batch + 1) / batches
         share, _ = progress(spent, self.limits)
@@ -377,6 +387,8 @@ class TrainRun:
         for record in self.journal.records("generate"):
             purpose = record.step["params"]["seeds"]["purpose"]
             written["rollout" if purpose == "train/student" else "teacher"] += record.facts["tokens"]
+        for record in self.journal.records("relay"):
+            written = {who: tokens + record.facts["tokens"][who] for who, tokens in written.items()}
         self.job.used_up += ["state", "snapshot", "checkpoints", "updates", "rounds"]
         gaps = {"sampler_gap": max(self.gaps)} if self.gaps else {}
         corpus = self._corpus()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,9 @@ Answered = tuple[Problem, Rollout, str]  # with the text of the response
 
 
 class Judge:
-    """Grades answers by the grader that a step names: {name: version}, and {"lots": 1} beside it in a rehearsal.
+    """Grades answers by the grader that a step names: {name: version}, and {"lots": 1} beside it in a rehearsal. Two stand where problems
+
+    of two domains are graded: programs then go to "code", all else to the other.
 
     `any_gold`: a gold that cannot be read, or tests that cannot be run, give `grader_error` instead of stopping the step. `machine`
     holds what decides no verdict: how many processes (`graders`), and whether programs may run without a sandbox (`allow_unsafe`).
@@ -24,24 +27,32 @@ class Judge:
 
     def __init__(self, grader: dict[str, int], any_gold: bool, machine: dict[str, Any]) -> None:
         self.lots = "lots" in grader
-        (self.name,) = (name for name in grader if name != "lots")
         self.any_gold = any_gold
         processes = max(1, int(os.environ.get("HARNESS_GRADERS") or machine.get("graders", 1)))
         self.sandbox: str | None = None  # the rung that programs run on
-        if self.name in MATH:
-            self.pool = GraderPool(processes=processes)
-        else:
-            from harness.grading.code import CodeGrader
+        self.pools: dict[str, Any] = {}
+        for name in (name for name in grader if name != "lots"):
+            if name in MATH:
+                self.pools[name] = GraderPool(processes=processes)
+            else:
+                from harness.grading.code import CodeGrader
 
-            self.pool = CodeGrader(processes=processes, allow_unsafe=machine.get("allow_unsafe", False))
+                self.pools[name] = CodeGrader(processes=processes, allow_unsafe=machine.get("allow_unsafe", False))
+        self.open = ExitStack()
 
     def __enter__(self) -> Judge:
-        self.pool.__enter__()
-        self.sandbox = getattr(self.pool, "rung", None)
+        for pool in self.pools.values():
+            self.open.enter_context(pool)
+            self.sandbox = getattr(pool, "rung", self.sandbox)
         return self
 
     def __exit__(self, *what: object) -> None:
-        self.pool.__exit__(*what)
+        self.open.close()
+
+    def grader_of(self, problem: Problem) -> str:
+        """Who grades the answers to it."""
+        code = problem.domain == "code"
+        return next((name for name in self.pools if (name not in MATH) == code), next(iter(self.pools)))
 
     def grade(self, answered: Sequence[Answered], tell: Callable[[int], None] | None = None) -> list[Verdict]:
         """A verdict for each answer, in order."""
@@ -54,14 +65,24 @@ class Judge:
         return found  # type: ignore[return-value]
 
     def _graded(self, answered: list[Answered], tell: Callable[[int], None] | None) -> list[Verdict]:
-        if self.name in MATH:
+        names = [self.grader_of(problem) for problem, _, _ in answered]
+        found: dict[int, Verdict] = {}
+        for name in self.pools:
+            places = [place for place, its in enumerate(names) if its == name]
+            if places:
+                found |= zip(places, self._graded_by(name, [answered[place] for place in places], tell), strict=True)
+        return [found[place] for place in range(len(answered))]
+
+    def _graded_by(self, name: str, answered: list[Answered], tell: Callable[[int], None] | None) -> list[Verdict]:
+        pool = self.pools[name]
+        if name in MATH:
             pairs = [(problem.answer or "", text) for problem, _, text in answered]
-            verdicts = self.pool.grade_many(pairs, any_gold=self.any_gold, profile=self.name)  # type: ignore[call-arg]
+            verdicts = pool.grade_many(pairs, any_gold=self.any_gold, profile=name)
             return (
                 [by_lot(rollout, verdict) for (_, rollout, _), verdict in zip(answered, verdicts, strict=True)] if self.lots else verdicts
             )
         programs = [(problem.tests or "", self.program(problem, rollout, text)) for problem, rollout, text in answered]
-        return self.pool.grade_many(programs, any_gold=self.any_gold, tell=tell)  # type: ignore[call-arg]
+        return pool.grade_many(programs, any_gold=self.any_gold, tell=tell)
 
     def program(self, problem: Problem, rollout: Rollout, text: str) -> str:
         """What is handed to the grader of programs. In a rehearsal the lot decides between the reference solution and what was written."""

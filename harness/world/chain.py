@@ -64,12 +64,12 @@ class Chain:
             value = true_result((value, operator, operand), self.modulo)
         return str(value)
 
-    def written(self, recall: Recall) -> str:
-        """The solution of someone who recalls facts so. A wrong result is what the next step starts from."""
-        value, lines = self.start, []
+    def written(self, recall: Recall, spaced: bool = False) -> str:
+        """The solution of someone who recalls facts so. A wrong result is what the next step starts from. `spaced`: 4 - 9 = 15."""
+        value, lines, space = self.start, [], " " if spaced else ""
         for label, (operator, operand) in zip(LABELS, self.steps, strict=False):
             result = recall((value, operator, operand))
-            lines.append(f"{label}: {value}{operator}{operand}={result}")
+            lines.append(f"{label}: {space.join((str(value), operator, str(operand), '=', str(result)))}")
             value = result
         return "\n".join([*lines, f"Answer: \\boxed{{{value}}}"])
 

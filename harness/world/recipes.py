@@ -9,6 +9,7 @@ import numpy as np
 from harness import seeds
 from harness.world import chain
 from methods.parts.contexts import Material, Plain, WithAttempt, WithSolution
+from methods.parts.peers import WithPeers
 
 # How two solutions by other students are shown. The methods' own words for it belong to methods/parts/contexts.py once it has them.
 PEERS = (
@@ -43,6 +44,8 @@ class Recipe:
     rewrite: float = 0.2  # an attempt with mistakes, to be written anew
     reference: float = 0.12  # a reference solution
     peers: float = 0.08  # two attempts by others
+    labelled: bool = False  # whether those are named right or wrong; who reads a right one copies it, as one does a reference
+    spaced: bool = False  # writes a step as `4 - 9 = 15`: other tokens, the same facts
     misconceptions: float = 0.0  # share of facts learned wrong
     misconception_probability: float = 0.0  # how often such a fact is written wrong; never where a reference can be read
 
@@ -68,9 +71,8 @@ class Recipe:
             if wanted is float and type(value) is int:
                 object.__setattr__(self, name, float(value))  # 1 and 1.0 are one recipe, and have one address
             elif type(value) is not wanted:
-                raise ValueError(
-                    f"recipe: {name} must be a number of type {wanted.__name__}, not {value!r}." + HINT * isinstance(value, str)
-                )
+                kind = "true or false" if wanted is bool else f"a number of type {wanted.__name__}"
+                raise ValueError(f"recipe: {name} must be {kind}, not {value!r}." + HINT * (wanted is float and isinstance(value, str)))
         for name in COUNTS:
             self._check(name, getattr(self, name) >= 1, "at least 1")
         self._check("warmup", self.warmup >= 0, "at least 0")
@@ -117,11 +119,20 @@ def _example(recipe: Recipe, table: dict[chain.Fact, int], rng: np.random.Genera
     one = chain.draw(rng, recipe.chain_steps, recipe.modulo, "pretrain")
     attempts = [one.written(chain.careless(float(rng.choice(SLIPS)), rng, recipe.modulo)) for _ in range(2)]
     material = Material(problem=one.text, solution=one.solution, attempt=attempts[0])
-    response = one.written(chain.misled(table, recipe.misconception_probability, rng, recipe.modulo))
+    response = one.written(chain.misled(table, recipe.misconception_probability, rng, recipe.modulo), recipe.spaced)
     if reading == "plain":
         return Plain()(material), response
     if reading == "rewrite":
         return WithAttempt()(material), response
+    if reading == "peers" and recipe.labelled:
+        return _with_labelled_peers(one, attempts, response, rng)
     if reading == "peers":
         return PEERS.replace("{first}", attempts[0]).replace("{second}", attempts[1]).replace("{problem}", one.text), response
     return WithSolution()(material), one.solution  # who can read the solution copies it, misconceptions or not
+
+
+def _with_labelled_peers(one: chain.Chain, attempts: list[str], response: str, rng: np.random.Generator) -> tuple[str, str]:
+    """Up to two right attempts and a wrong one, as a method would show them. All right attempts at a chain are the same text."""
+    wrong = [attempt for attempt in attempts if attempt != one.solution][:1]
+    right = (one.solution,) * int(rng.integers(0, 3))
+    return WithPeers()(Material(problem=one.text, successes=right, failures=tuple(wrong))), one.solution if right else response

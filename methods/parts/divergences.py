@@ -52,6 +52,19 @@ class ForwardKL(Divergence):
 
 
 @dataclass(frozen=True)
+class WeightedForwardKL(Divergence):
+    """Forward KL whose weights alone, not its log-ratios, are renormalised over the entries compared (BRTS, arXiv:2605.09725, `teacher_topk`).
+
+    Without a support it is ForwardKL. Cut off without renormalising, its gradient does not vanish where student equals teacher.
+    """
+
+    version: ClassVar[int] = 1
+
+    def summands(self, student_TK: Tensor, teacher_TK: Tensor) -> Tensor:
+        return teacher_TK.softmax(-1) * (teacher_TK - student_TK)
+
+
+@dataclass(frozen=True)
 class ReverseKL(Divergence):
     """KL(student ‖ teacher): seeks the teacher's mode."""
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from methods.parts import schedule
-from methods.parts.divergences import JSD, Divergence, ForwardKL, GeneralisedReverseKL, ReverseKL, SkewForwardKL, SkewReverseKL
+from methods.parts.divergences import (
+    JSD,
+    Divergence,
+    ForwardKL,
+    GeneralisedReverseKL,
+    ReverseKL,
+    SkewForwardKL,
+    SkewReverseKL,
+    WeightedForwardKL,
+)
 from methods.parts.routes import Credit, Policy
 from methods.parts.schedule import Over, over
 from methods.parts.scores import TokenScores, at_least_fp32, column_of, of_written
@@ -24,7 +33,8 @@ if TYPE_CHECKING:  # reading the catalogue must not cost an import of torch
 
 __all__ = [
     "JSD", "NLL", "Bridge", "Clip", "Credit", "Divergence", "ForwardKL", "GeneralisedReverseKL", "Loss", "Over", "Policy", "ReverseKL",
-    "Sampled", "SkewForwardKL", "SkewReverseKL", "Squared", "TokenScores", "TopK", "over",
+    "Sampled", "SkewForwardKL", "SkewReverseKL", "Squared", "TokenScores", "TopK", "WeightedForwardKL",
+    "over",
 ]  # fmt: skip
 
 

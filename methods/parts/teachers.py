@@ -17,6 +17,16 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class ByDomain:
+    """One teacher for each domain of the problems (the pair's `teachers`): whoever is at home in a problem's domain scores what was written to
+
+    it, alone; no two are averaged (multi-teacher distillation, arXiv:2606.30406).
+    """
+
+    version: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
 class Frozen:
     """The untrained student: self-distillation. Its source is the student's starting weights, never a hub id read again."""
 

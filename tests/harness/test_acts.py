@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import permutations
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from transformers import AutoModelForCausalLM
 
 from harness import models, prompts
 from harness.plan import plan
@@ -17,6 +20,7 @@ from harness.spec import load_suite
 from harness.stages import Job, execute, train
 from harness.stages.inputs import rights_of, rollouts_of
 from harness.stages.pick import aligned, choose
+from harness.stages.weigh import distance
 from harness.store import Store
 from harness.tables import from_bytes
 from methods.parts.rewards import advantages
@@ -131,6 +135,15 @@ def test_alignment_is_a_share_up_to_the_shorter_text():
 BRTS = {"label": "brts", "method": "brts"}
 
 
+LETTERS = [chr(code) for code in range(33, 127)]
+
+
+def probing(label, **how):
+    """Half of the six tokens are suspects, two at most, and one of these a fork."""
+    how = {"share": 0.5, "most": 2, "window": 4, "divergent": 0.5, "otherwise": 0.25, **how}
+    return {"label": label, "method": "topd_like", "writer": how, "also": {"near_future": {"writer": how}}}
+
+
 @pytest.fixture(scope="module")
 def several(folders, tmp_path_factory):
     rows = [
@@ -140,6 +153,13 @@ def several(folders, tmp_path_factory):
         {"label": "skip", "method": "brts", "also": {"teacher_context": {"writer": {"recover": None, "otherwise": "skip"}}}},
         "gkd", "mopd", "sft_reference", "grpo", "gates", "placebo_shuffled", "paced",
         {"label": "elsewhere", "method": "mopd", "reads": {"peers": "other_problem"}},
+        probing("probed"),
+        {**probing("suppress"), "also": {"near_future": None}},
+        {**probing("every-suspect", divergent=1.0), "also": {"near_future": None}},
+        {"label": "relay", "method": "relay_opd", "writer": {"trigger": {"texts": LETTERS, "top": 3}, "most": 2, "turns": 1}},
+        {"label": "never", "method": "relay_opd", "writer": {"trigger": {"texts": ["no single token"]}}},
+        {"label": "strict", "method": "skd", "writer": {"trigger": {"top": 60}, "block": 2}},
+        {"label": "lenient", "method": "skd", "writer": {"trigger": {"top": 384}, "block": None}},
     ]  # fmt: skip
     small = {"mopd": 4, "grpo": 4, "gates": 4, "paced": 4, "elsewhere": 4}
     rows = [{"label": r, "method": r} if isinstance(r, str) else r for r in rows]
@@ -337,6 +357,204 @@ def test_a_running_mean_follows_the_student_and_the_current_one_is_it(folders, t
     assert current.log[-1]["loss"] != pytest.approx(row.log[-1]["loss"])
 
 
+# A probe
+
+
+def in_float64(folder):
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64)
+
+
+def log_probs(model, prompt, response):
+    """Of the response's tokens, over the vocabulary: [T, V]."""
+    with torch.no_grad():
+        return model(torch.tensor([[*prompt, *response]])).logits[0, len(prompt) - 1 : -1, :384].log_softmax(-1)
+
+
+def transport(a, b, embeddings):
+    """The cheapest of all pairings; a token without a partner costs 1."""
+    longer, shorter = (a, b) if len(a) >= len(b) else (b, a)
+    unit = embeddings / embeddings.norm(dim=1, keepdim=True)
+    costs = [[1 - float(unit[i] @ unit[j]) for j in shorter] + [1.0] * (len(longer) - len(shorter)) for i in longer]
+    return min(sum(costs[i][j] for i, j in enumerate(order)) for order in permutations(range(len(longer)))) / len(longer)
+
+
+def probes(several, label="probed"):
+    """Of each probe of a row: its step, and suspects by response, as dictionaries."""
+    for step in several.below(several.built(label), "weigh"):
+        rows = pq.read_table(several.store.payload(step.address) / "probes.parquet").to_pylist()
+        by_response = {}
+        for row in rows:
+            by_response.setdefault((row["problem_id"], row["sample"]), []).append(row)
+        yield step, rows, by_response
+
+
+def test_suspects_are_where_the_two_are_furthest_apart(several, folders):
+    student, teacher = in_float64(folders["student"]), in_float64(folders["teacher"])
+    seen = 0
+    for step, _, by_response in probes(several):
+        for r in from_bytes(Rollout, several.store.payload(step.inputs["rollouts"]) / "rollouts.parquet"):
+            own, theirs = (log_probs(model, r.prompt_ids, r.response_ids) for model in (student, teacher))
+            apart = (own.exp() * (own - theirs)).sum(-1)
+            most = min(2, -(-len(apart) // 2))
+            wanted = sorted(apart.argsort(descending=True)[:most].tolist())
+            found = by_response[r.problem_id, r.sample]
+            assert [row["at"] for row in found] == wanted
+            assert [row["loss"] for row in found] == pytest.approx(apart[wanted].tolist(), abs=1e-4)
+            seen += len(found)
+    assert seen > 16
+
+
+def test_forks_are_the_suspects_whose_continuations_are_furthest_apart(several, folders):
+    embeddings = in_float64(folders["teacher"]).get_input_embeddings().weight.detach()
+    for step, rows, by_response in probes(several):
+        begun = {
+            (r.problem_id, r.sample): r for r in from_bytes(Rollout, several.store.payload(step.inputs["rollouts"]) / "rollouts.parquet")
+        }
+        sides = [
+            from_bytes(Rollout, several.store.payload(step.inputs[f"written/{who}"]) / "rollouts.parquet") for who in ("student", "teacher")
+        ]
+        for row, own, theirs in zip(rows, *sides, strict=True):
+            r = begun[row["problem_id"], row["sample"]]
+            assert own.prompt_ids == theirs.prompt_ids == r.prompt_ids + r.response_ids[: row["at"]]
+            assert 1 <= len(own.response_ids) <= 4 and 1 <= len(theirs.response_ids) <= 4
+            assert row["apart"] == pytest.approx(transport(own.response_ids, theirs.response_ids, embeddings), abs=1e-9)
+        for found in by_response.values():
+            forks = [row for row in found if row["weight"] == 1]
+            assert len(forks) == 1 and forks[0]["apart"] == max(row["apart"] for row in found)
+            assert {row["weight"] for row in found if row not in forks} <= {0.25}
+        assert any(own.response_ids != theirs.response_ids for own, theirs in zip(*sides, strict=True))
+
+
+def test_assignment_is_the_cheapest_of_all_pairings():
+    draw = torch.Generator().manual_seed(3)
+    embeddings = torch.randn(9, 5, generator=draw, dtype=torch.float64)
+    unit = (embeddings / embeddings.norm(dim=1, keepdim=True)).numpy()
+    for a, b in (((1, 2, 3, 4, 5), (5, 6, 7, 1, 8)), ((1, 2, 3), (4,)), ((0,), (0, 0, 1)), ((4, 2), (2, 4))):
+        assert distance(a, b, unit) == pytest.approx(transport(a, b, embeddings), abs=1e-12)
+    assert distance((4, 2), (2, 4), unit) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_probe_weighs_what_was_written_and_gives_the_futures_of_forks(several, folders):
+    forks, weights = {}, {}
+    for _, rows, _ in probes(several):
+        for row in rows:
+            weights.setdefault((row["problem_id"], row["sample"]), {})[row["at"]] = row["weight"]
+            if row["weight"] == 1:
+                forks[row["problem_id"], row["sample"]] = row["at"]
+    plain = {(t.problem_id, t.sample): t for t in several.trajectories("rethinking")}
+    mine = several.trajectories("probed")
+    for t in mine:
+        same, places = plain[t.problem_id, t.sample], weights[t.problem_id, t.sample]
+        assert (t.response_ids, t.student_prompt_ids, t.teacher_prompt_ids) == (
+            same.response_ids,
+            same.student_prompt_ids,
+            same.teacher_prompt_ids,
+        )
+        assert t.weights == tuple(places.get(at, 1.0) for at in range(len(t.response_ids))) and not t.by_teacher
+    assert any(0.25 in t.weights for t in mine)
+    teacher = in_float64(folders["teacher"])
+    futures = several.trajectories("probed", "near_future")
+    assert {(t.problem_id, t.sample) for t in futures} == set(plain)
+    for t in futures:
+        at = forks[t.problem_id, t.sample]
+        assert t.response_ids[:at] == plain[t.problem_id, t.sample].response_ids[:at] and len(t.response_ids) > at
+        own = (0,) * at + (1,) * (len(t.response_ids) - at)
+        assert (t.author, t.by_teacher, t.weights) == ("teacher", own, tuple(map(float, own)))
+        said = log_probs(teacher, t.teacher_prompt_ids, t.response_ids)[at:].gather(1, torch.tensor(t.response_ids[at:])[:, None])[:, 0]
+        assert list(t.sampler_logprobs[at:]) == pytest.approx(said.tolist(), abs=1e-4)
+    for charged, by, who in ((mine, "student", "student_written"), (mine, "teacher", "teacher_written")):
+        steps = [step.inputs[f"written/{by}"] for step, _, _ in probes(several)]
+        extra = sum(len(r.response_ids) for a in steps for r in from_bytes(Rollout, several.store.payload(a) / "rollouts.parquet"))
+        before = sum(len(t.response_ids) for t in plain.values()) if by == "student" else 0
+        assert extra and sum(getattr(t, who) for t in charged) == before + extra
+    assert not any(t.student_written or t.teacher_written for t in futures)  # the main term is charged
+    assert [t.teacher_read for t in mine] == [t.teacher_read for t in plain.values()]  # what both go on from was read to be scored
+
+
+def test_a_probe_without_surface_is_no_probe_and_the_ablation_shares_it(several):
+    assert several.built("suppress").address == several.built("probed").address
+    plain = several.trajectories("rethinking")
+    for t, same in zip(several.trajectories("every-suspect"), plain, strict=True):
+        assert (t.response_ids, t.weights) == (same.response_ids, same.weights)
+
+
+def test_later_rounds_probe_the_student_as_it_then_stands_and_go_on_after_a_kill(several):
+    job = several.job(several.train("probed"))
+    train.TrainRun(job).round()
+    row = train.TrainRun(job)  # as after a kill between rounds
+    assert row.round_ == 1
+    row.round()
+    assert row.ended and all(row.log[-1][name] > 0 for name in ("loss", "near_future/loss"))
+    located = list(row.journal.records("locate"))
+    assert len(located) == 2 and all(record.step["inputs"]["trained"] == row.trained for record in located)  # samples 0-1 and 1-2
+
+
+# A relay
+
+
+def turns_of(hands):
+    """(first token, one past the last) of each turn of the teacher's."""
+    edges = [at for at in range(len(hands) + 1) if (hands[at] if at < len(hands) else 0) != (hands[at - 1] if at else 0)]
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def test_a_relay_is_cut_where_the_teacher_would_doubt_and_the_student_would_not(several, folders, small_words):
+    student, teacher = in_float64(folders["student"]), in_float64(folders["teacher"])
+    words = {ids[0] for letter in LETTERS if len(ids := small_words(letter, add_special_tokens=False)["input_ids"]) == 1}
+    relayed = several.trajectories("relay")
+    (facts, *_) = [several.facts(step) for step in several.below(several.built("relay"), "relay")]
+    assert facts["relayed"] and facts["cut_away"] and not facts["unknown_texts"]
+    for t in relayed:
+        own, theirs = (log_probs(model, t.student_prompt_ids, t.response_ids) for model in (student, teacher))
+        likeliest = theirs.argmax(-1).tolist()
+        fires = [
+            word in words and word not in top and word != token
+            for word, top, token in zip(likeliest, own.topk(3).indices.tolist(), t.response_ids, strict=True)
+        ]
+        turns = turns_of(t.by_teacher)
+        assert len(turns) <= 1 and not any(fires[: turns[0][0]] if turns else fires)
+        for start, end in turns:
+            assert t.response_ids[start] == likeliest[start] in words  # dictated; then up to two tokens of its own, and the end
+            assert likeliest[start] not in own[start].topk(3).indices.tolist()
+            assert end == len(t.response_ids) and (end - start == 3 or end == 6 or t.response_ids[-1] == 2)
+        said = own.gather(1, torch.tensor(t.response_ids)[:, None])[:, 0]
+        assert t.author == "relay" and list(t.sampler_logprobs) == pytest.approx(said.tolist(), abs=1e-4)
+        assert t.weights == (1.0,) * len(t.response_ids)
+        assert (t.student_written, t.teacher_written) == (t.by_teacher.count(0), t.by_teacher.count(1))
+    assert 4 < sum(bool(sum(t.by_teacher)) for t in relayed) < len(relayed)
+
+
+def test_a_replaced_token_is_one_that_the_teacher_finds_unlikely(several, folders):
+    teacher = in_float64(folders["teacher"])
+    found = several.trajectories("strict")
+    for t in found:
+        top = log_probs(teacher, t.teacher_prompt_ids, t.response_ids).topk(60).indices.tolist()
+        assert all(token in likely for token, likely, hand in zip(t.response_ids, top, t.by_teacher, strict=True) if not hand)
+    assert 0 < sum(map(sum, (t.by_teacher for t in found))) < sum(len(t.response_ids) for t in found)
+    assert all(len(t.response_ids) == 6 or t.response_ids[-1] == 2 for t in found)
+
+
+def test_a_relay_that_is_never_cut_is_the_students_rollout(several):
+    plain = several.trajectories("rethinking")
+    for label in ("never", "lenient"):
+        (facts, *_) = [several.facts(step) for step in several.below(several.built(label), "relay")]
+        assert facts["turns"] == 0 and facts["tokens"]["teacher"] == 0
+        for t, same in zip(several.trajectories(label), plain, strict=True):
+            assert (t.response_ids, t.student_prompt_ids, sum(t.by_teacher)) == (same.response_ids, same.student_prompt_ids, 0)
+            assert t.sampler_logprobs == pytest.approx(same.sampler_logprobs, abs=1e-5)
+    assert facts["unknown_texts"] == []
+    assert several.facts(several.below(several.built("never"), "relay")[0])["unknown_texts"] == ["no single token"]
+
+
+def test_a_relay_trains_and_later_rounds_relay_the_student_as_it_then_stands(several):
+    for label in ("relay", "strict"):
+        row = train.TrainRun(several.job(several.train(label)))
+        row.round()
+        row.round()
+        assert row.ended and len(row.gaps) == 2 and max(row.gaps) < 1e-3
+        assert all(record.step["inputs"]["trained"] == row.trained for record in row.journal.records("relay"))
+
+
 # What is refused
 
 
@@ -347,6 +565,19 @@ def test_a_running_mean_follows_the_student_and_the_current_one_is_it(folders, t
         ({"method": "mopd", "writer": {"n": 1}}, {}, r"WithPeers.* compares|HasPeer.* compares"),
         ({"method": "exopd", "teacher": {"over": "reference"}}, {}, "pairs.tiny names none"),
         ({"method": "placebo_shuffled"}, {"rounds": {"count": 2, "problems": 1}, "optim": {"learning_rate": 0.1, "batch": 1}}, "a round has one"),
+        ({"method": "relay_opd", "teacher": "Ema"}, {}, "scores, but does not write"),
+        ({"method": "relay_opd", "writer": {"turns": 0}}, {}, "give 1 or more, or null"),
+        ({"method": "relay_opd", "writer": {"temperature": 0.6}}, {}, "drawn from the student's whole distribution"),
+        ({"method": "skd", "reads": "WithAttempt"}, {}, r"Relayed\(\) would show the teacher the very tokens"),
+        ({"method": "skd", "writer": {"trigger": {"top": 0}}}, {}, "1 or more"),
+        ({"method": "skd", "keep": "Solved"}, {}, "the student makes none"),
+        ({"method": "topd_like", "writer": {"window": 12}}, {}, "near_future: its probe differs from that of term main"),
+        ({"method": "topd_like", "teacher": "Ema"}, {}, "scores, but does not write"),
+        ({"method": "topd_like", "reads": "WithAttempt"}, {}, r"Probed\(\) would show the teacher the very tokens"),
+        ({"method": "topd_like", "loss": "NLL"}, {}, "never looks at|asks no teacher"),
+        ({"method": "topd_like", "writer": {"window": 0}}, {}, "give 1 or more"),
+        ({"method": "topd_like", "writer": {"share": 0.0}}, {}, "above 0 and at most 1"),
+        ({"method": "topd_like", "also": {"near_future": {"keep": "Solved"}}}, {}, "nobody can judge a piece"),
         ({"method": "rethinking", "writer": {"top_p": 0.9}}, {}, "drawn from the student's whole distribution"),
         ({"method": "grpo", "writer": {"temperature": 0.6}}, {}, "drawn from the student's whole distribution"),
         ({"method": "mopd", "writer": {"top_k": 20}}, {}, "drawn from the student's whole distribution"),

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 BENCH = ROOT / "tests" / "bench"
 HEADINGS = ["Device", "Correctness on the device", "Loss head", "Chunk sizes", "Optimizer steps", "Transformers sampler"]
 

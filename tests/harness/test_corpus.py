@@ -193,6 +193,25 @@ def test_course_is_a_token_weighted_mean_split_by_outcome(filtered):
     assert all(moment["kl_forward_right"] is None for moment in facts["course"])  # only the failed were kept
 
 
+def test_the_teachers_score_is_ranked_by_the_verdict_on_what_was_trained_on(filtered, small_words):
+    """Every pair of a right and a wrong rewrite of one problem, counted one by one. Those of later rounds are all wrong."""
+    facts = filtered.facts(filtered.steps[filtered.rows["All"].steps["analysis"]])
+    rows = pq.read_table(filtered.store.payload(filtered.train("All").address) / "trajectories.parquet").to_pylist()
+    right = filtered.verdicts("All", "rewrites")
+    score = {(row["problem_id"], row["sample"]): row["teacher_logprob"] / row["tokens"] for row in rows if row["round"] == 0}
+    pairs = {(a, b) for a in score for b in score if a[0] == b[0] and right[a] and not right[b]}
+    mixed = {a[0] for a, _ in pairs}
+    each = [fmean(score[a] > score[b] for a, b in pairs if a[0] == problem) for problem in mixed]
+    assert len(mixed) > 2
+    assert facts["ranking"]["problems"] == len(mixed)
+    assert facts["ranking"]["auc"] == pytest.approx(fmean(each))
+    tokens = sum(row["tokens"] for row in rows)
+    assert facts["sampled"]["negative"] == pytest.approx(sum(row["log_ratio_negative"] for row in rows) / tokens)
+    assert facts["sampled"]["lowest"] == min(row["log_ratio_lowest"] for row in rows) < 0
+    worst = min(rows, key=lambda row: row["log_ratio_lowest"])
+    assert facts["sampled"]["lowest_token"] == small_words.decode([worst["lowest_token"]]) != ""  # tokens of format, too
+
+
 @pytest.fixture(scope="module")
 def several(folders, tmp_path_factory):
     """A row whose second term is trained on the same rollouts, without a teacher; and it alone."""

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from harness.engine.batching import micro_batches
 from harness.engine.distill import backward
-from harness.plan import plan
+from harness.plan import Plan, plan
 from harness.records import Trajectory
 from harness.spec import load_suite
 from harness.stages import Job, execute, train
@@ -19,16 +20,19 @@ from harness.store import Store
 from harness.tables import from_bytes
 from harness.world.tokenizer import build
 from methods import METHODS
+from methods.method import Term
+from methods.parts.losses import NLL, Loss
 from methods.parts.rewards import Reward
-from methods.parts.teachers import Current, Ema, Frozen, Nobody
-from methods.parts.writers import Write
+from methods.parts.teachers import ByDomain, Current, Ema, Frozen, Nobody
+from methods.parts.tokens import Prefix
+from methods.parts.writers import Probed, Write
 
 SUITE = """
 suite: every-method
 engine: transformers
 seeds: {{train: [0], exam: 0}}
-pairs: {{tiny: {{student: {student}, teacher: {teacher}}}}}
-methods: [{method}]
+pairs: {{tiny: {{student: {student}, teacher: {teacher}, teachers: {{math: {teacher}}}}}}}
+methods: [{methods}]
 train:
   problems: {{set: tiny-train, take: 4}}
   sampling: {{temperature: 1.0, top_p: 1.0, top_k: -1, max_tokens: 12, n: 2}}
@@ -70,17 +74,24 @@ def models(tmp_path_factory) -> dict[str, Path]:
     return found
 
 
+@pytest.fixture(scope="module")
+def planned(models, tmp_path_factory) -> tuple[Plan, Store]:
+    """All entries in one suite, and the store that they share: what several ask for is written once. Verdicts are drawn by lot: what random
+
+    weights write is never right."""
+    folder = tmp_path_factory.mktemp("all")
+    file = folder / "suite.yaml"
+    file.write_text(SUITE.format(methods=", ".join(METHODS), **models))
+    return plan(replace(load_suite(file), lots=True)), Store(folder / "store")
+
+
 @pytest.mark.parametrize("name", METHODS)
-def test_entry_plans_writes_and_its_objective_falls(name: str, models, tmp_path) -> None:
-    """Verdicts are drawn by lot: what random weights write is never right."""
-    file = tmp_path / "suite.yaml"
-    file.write_text(SUITE.format(method=name, **models))
-    made = plan(replace(load_suite(file), lots=True))
-    store = Store(tmp_path / "store")
-    step = next(step for step in made.steps if step.stage == "train")
-    needed = made.needed([step.address])
+def test_entry_plans_writes_and_its_objective_falls(name: str, planned) -> None:
+    made, store = planned
+    (address,) = (row.steps["train"] for row in made.rows if row.label == name)
+    step, needed = made.by_address[address], made.needed([address])
     for each in made.steps:
-        if each.address in needed and each is not step:
+        if each.address in needed and each is not step and store.record(each.address) is None:
             assert execute(each, store, lambda event: None, {}, {})
     row = train.TrainRun(Job(step, store, store.attempt(step.address)))
     terms = row.objective.terms
@@ -113,7 +124,7 @@ def test_all_entries_plan_in_the_small_world_and_ask_whom_they_say(tmp_path) -> 
     """The pair's teacher has a hand in a row, by writing or by scoring, where the entry says so and nowhere else."""
     file = tmp_path / "suite.yaml"
     world = {"student": "small-world/student", "teacher": "small-world/teacher"}
-    file.write_text(SUITE.format(method=", ".join(METHODS), **world))
+    file.write_text(SUITE.format(methods=", ".join(METHODS), **world))
     made = plan(load_suite(file))
     pretrained = {step.title.rpartition("/")[2]: step.address for step in made.steps if step.stage == "pretrain"}
     rows = {row.label: row for row in made.rows if row.method}
@@ -126,16 +137,67 @@ def test_all_entries_plan_in_the_small_world_and_ask_whom_they_say(tmp_path) -> 
         mine = [made.by_address[a] for a in made.needed([step.address]) if made.by_address[a].stage in ("generate", "construct", "train")]
         writers = [{act.by for act in t.acts if isinstance(act, Write)} for t in terms.values()]
         asked = any(
-            not isinstance(t.teacher, own) and ("teacher" in writing or not isinstance(t.teacher, Nobody))
+            not isinstance(t.teacher, own) and ("teacher" in writing or not isinstance(t.teacher, Nobody | ByDomain))
             for t, writing in zip(terms.values(), writers, strict=True)
         )
-        assert any(pretrained["teacher"] in each.inputs.values() for each in mine) == asked, name
+        hands = [each for each in mine for role, made_by in each.inputs.items() if made_by == pretrained["teacher"] and "/" not in role]
+        assert bool(hands) == asked, name
         assert (step.params["pair"]["teacher"] is not None) == asked, name
+        by_domain = any(isinstance(t.teacher, ByDomain) for t in terms.values())
+        assert ("teachers/math" in step.params["pair"]) == ("teachers/math" in step.inputs) == by_domain, name
         assert len([each for each in mine if each.stage == "generate"]) >= len(set().union(*writers))
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-def test_entry_says_what_it_is(method) -> None:
-    assert method.paper
-    assert method.formula
-    assert len(method.about) > 40
+# Assembled in a suite: any field of any entry, and the row says so.
+
+INLINE = {
+    "writer": ("writer: {max_tokens: 6}", "writer.max_tokens", "6", lambda method: method.writer.max_tokens == 6),
+    "tokens": ("tokens: {Prefix: {count: 7}}", "tokens", "Prefix(count=7)", lambda method: method.tokens == Prefix(7)),
+    "also": (
+        "also: {more: {loss: NLL, teacher: Nobody, weight: 0.25}}",
+        "also.more.weight",
+        "0.25",
+        lambda method: method.also["more"] == Term(loss=NLL(), teacher=Nobody(), weight=0.25),
+    ),
+}
+
+
+def probed_alike(name: str) -> str:
+    """A change of the writer said in the terms that share its probe too, as the suite check asks."""
+    terms = [name for name, term in METHODS[name].also.items() if isinstance(term.writer, Probed)]
+    return "".join(f", also: {{{term}: {{{INLINE['writer'][0]}}}}}" for term in terms)
+
+
+def test_every_entry_can_be_changed_in_a_suite_and_its_row_shows_it(tmp_path) -> None:
+    """One field of the writer, a whole answer, and a term more; and by a grid of losses, where the entry's has a temperature."""
+    rows = [
+        f"{{label: {name}-{what}, method: {name}, {said}{probed_alike(name) if what == 'writer' else ''}}}"
+        for name in METHODS
+        for what, (said, *_) in INLINE.items()
+    ]
+    heated = [name for name, method in METHODS.items() if isinstance(method.loss, Loss) and method.loss.route == "direct"]
+    rows += [f"{{method: {name}, grid: {{loss.temperature: [1.5, 2.0]}}}}" for name in heated]
+    file = tmp_path / "suite.yaml"
+    world = {"student": "small-world/student", "teacher": "small-world/teacher"}
+    file.write_text(SUITE.format(methods=", ".join(rows), **world))
+    suite = load_suite(file)
+    made = {row.label: row for row in plan(suite).rows if row.method}
+    for name in METHODS:
+        for what, (_, path, value, holds) in INLINE.items():
+            row = made[f"{name}-{what}"]
+            assert row.method.name == name and holds(row.method), row.label
+            assert row.overrides[path] == value, row.label
+    for name in heated:
+        for value in (1.5, 2.0):
+            row = made[f"{name}[loss.temperature={value}]"]
+            assert row.method.loss.temperature == value and f"temperature={value}" in row.method.answers["loss"]
+            assert row.overrides == {"loss.temperature": str(value)}
+    assert len(made) == len(rows) + len(heated)
+    steps = {
+        repr(row.method.terms): row.steps["train"] for row in made.values()
+    }  # those that answer alike, like fast_opd and reverse_kl, are one
+    assert len(set(steps.values())) == len(steps) and {row.steps["train"] for row in made.values()} == set(steps.values())
+    # And what is printed of the whole suite says the same rows again.
+    again = tmp_path / "again.yaml"
+    again.write_text(yaml.safe_dump(suite.resolved()))
+    assert [row.method for row in load_suite(again).rows] == [row.method for row in suite.rows]

@@ -498,7 +498,8 @@ NO_STEP = (
     "methods",
     "pairs.tiny.student",
     "pairs.tiny.teacher",
-    "pairs.tiny.reference",  # said only where a row's teacher is seen through it
+    "pairs.tiny.reference",  # said only where a row's teacher is seen through it; test_by_domain.py and test_acts.py look at these two
+    "pairs.tiny.teachers",
     "evaluate.0.metrics",
     "evaluate.0.protocol",
 )
@@ -621,6 +622,7 @@ def children(pid: int) -> set[int]:
     return found
 
 
+@pytest.mark.slow
 def test_S5_a_run_whose_writer_is_killed_ends_and_says_so(folders, tmp_path):
     """Killed each time it writes: the run tries once more, then ends by itself with a row that names the reason."""
     (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite(folders, ["forward_kl"])))

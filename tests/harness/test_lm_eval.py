@@ -426,6 +426,7 @@ def sat(tmp_path_factory, pretrained, command) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_brings_tasks_to_results_and_page(sat) -> None:
     rows = {path.stem: read_result(path) for path in (sat / "results" / "lm" / "tiny").glob("*.json")}
     names = {"sums_chosen", "sums_written"}
@@ -441,6 +442,7 @@ def test_a_run_brings_tasks_to_results_and_page(sat) -> None:
     assert re.search(r"\| `adapter` \| \d+\.\d ± \d+\.\d \|", text.partition("what training did elsewhere")[2])
 
 
+@pytest.mark.slow
 def test_an_adapter_sits_with_its_base_and_under_its_checkpoint(sat) -> None:
     store = Store(sat / "store")
     said = {record.title: record.step for record in store.records("lm_eval")}
@@ -470,6 +472,7 @@ def again(sat, tmp_path_factory, command) -> tuple[Path, str]:
     return folder, ran.stderr
 
 
+@pytest.mark.slow
 def test_tasks_more_are_sat_by_all_and_nothing_else_is_done(again) -> None:
     folder, log = again
     counts = re.search(r"lm: (\d+) steps for 5 rows, (\d+) of them done before", log)
@@ -481,6 +484,7 @@ def test_tasks_more_are_sat_by_all_and_nothing_else_is_done(again) -> None:
     assert values[0] != values[1]  # base and adapter are what sat it
 
 
+@pytest.mark.slow
 def test_a_task_that_fails_stops_nobody_and_says_why_where_its_figures_would_be(again) -> None:
     folder, log = again
     row = read_result(folder / "results" / "lm" / "tiny" / "adapter.seed0.json")
@@ -489,6 +493,7 @@ def test_a_task_that_fails_stops_nobody_and_says_why_where_its_figures_would_be(
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason=f"no real rows here ({REAL})")
+@pytest.mark.slow
 def test_real_rows_land_on_the_leaderboard(again) -> None:
     folder, _ = again
     row = read_result(folder / "results" / "lm" / "tiny" / "forward_kl.seed0.json")

@@ -182,6 +182,7 @@ def test_a_plan_without_records_says_nothing_of_it(suite, tmp_path):
     assert seen(made, Store(tmp_path / "none")) == {} and describe(made, Store(tmp_path / "none"))["overlap"] == []
 
 
+@pytest.mark.slow
 def test_a_run_stops_before_anything_is_trained(suite, tmp_path, command):
     suite([CIRCLE, "one plus one"], ["two plus two", CIRCLE])
     store = tmp_path / "store"

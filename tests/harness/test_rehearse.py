@@ -368,6 +368,7 @@ def rehearsed(tmp_path_factory):
     return folder, path, harness_in(folder, "run", path, "--rehearse", "--processes", "2")
 
 
+@pytest.mark.slow
 def test_a_whole_suite_of_hub_models_goes_through(rehearsed):
     folder, _, ran = rehearsed
     assert ran.returncode == 0, ran.stderr
@@ -382,6 +383,7 @@ def test_a_whole_suite_of_hub_models_goes_through(rehearsed):
     assert trained["scores"]["aime24"]["samples"] == 2 and trained["scores"]["aime24"]["problems"] == 3
 
 
+@pytest.mark.slow
 def test_a_row_that_asks_for_solved_problems_has_some(rehearsed):
     """Verdicts are drawn by lot, or nothing that a stand-in writes would ever be kept."""
     found = rehearsed[0] / ".rehearsal" / "results" / "dear" / "q"
@@ -391,17 +393,20 @@ def test_a_row_that_asks_for_solved_problems_has_some(rehearsed):
     assert 0 < trained["solved"] < trained["forward_kl"]
 
 
+@pytest.mark.slow
 def test_nothing_of_a_rehearsal_reaches_results_or_pages(rehearsed):
     folder, path, _ = rehearsed
     assert sorted(p.name for p in folder.iterdir()) == [".rehearsal", path.name, "results", "rows"]
     assert [p.name for p in (folder / "results").rglob("*")] == ["dear", "kept.txt"]
 
 
+@pytest.mark.slow
 def test_the_page_of_a_rehearsal_says_so(rehearsed):
     page = (rehearsed[0] / ".rehearsal" / "site" / "dear" / "index.html").read_text()
     assert "<title>dear (rehearsal)" in page and NOTICE in page
 
 
+@pytest.mark.slow
 def test_a_second_rehearsal_does_no_work(rehearsed):
     folder, path, _ = rehearsed
     ran = harness_in(folder, "run", path, "--rehearse")
@@ -410,6 +415,7 @@ def test_a_second_rehearsal_does_no_work(rehearsed):
     assert ran.returncode == 0 and f" {steps} of them done before" in counted
 
 
+@pytest.mark.slow
 def test_every_meter_ends_a_row_that_goes_on_until_its_budget_is_spent(tmp_path):
     text = yaml.safe_load(SUITE)
     train = {**text["train"], "rounds": {"count": "until-budget", "problems": 128}}

@@ -108,6 +108,7 @@ def test_a_second_run_does_no_work_and_writes_the_same(finished_copy, smoke_run)
     assert {path: path.read_bytes() for path in rows} == before  # provenance too: it is of the run that made them
 
 
+@pytest.mark.slow
 def test_fresh_stores_give_the_same_results(pretrained_store, finished, tmp_path, smoke_run, results_in) -> None:
     ran = smoke_run(pretrained_store, tmp_path / "results", "--processes", "2")  # the other run had one process
     assert ran.returncode == 0, ran.stderr
@@ -124,6 +125,7 @@ def test_what_a_run_says_at_its_end(finished) -> None:
     assert said.count("\n") < 60
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_store_do_not_harm_each_other(pretrained_store, tmp_path, results_in) -> None:
     suite = small(tmp_path, "[forward_kl, trd]")
     both = [start(run_words(suite, pretrained_store, tmp_path / name)) for name in ("one", "two")]
@@ -134,6 +136,7 @@ def test_two_runs_on_one_store_do_not_harm_each_other(pretrained_store, tmp_path
     assert not list(pretrained_store.rglob("record.corrupt.json"))
 
 
+@pytest.mark.slow
 def test_a_row_that_fails_says_why_and_stops_no_other(pretrained_store, tmp_path, command) -> None:
     """And `--only` does what the named rows need, and no more."""
     suite = small(tmp_path, "[forward_kl, trd, {label: wild, method: forward_kl, train: {optim: {learning_rate: 1.0e+30}}}]")
@@ -160,6 +163,7 @@ def test_input_that_no_row_can_use_ends_with_2(pretrained_store, tmp_path, comma
     assert row["status"] == "failed" and "dropped" in row["reason"]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_its_step_tried_again(pretrained_store, tmp_path) -> None:
     run = start(run_words(small(tmp_path), pretrained_store, tmp_path / "results"))
     until(lambda: at_work(pretrained_store, "generate"))
@@ -232,6 +236,7 @@ def package(tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_method_from_outside_trains_and_its_edits_are_not_silent(package, pretrained_store, tmp_path, command) -> None:
     suite = small(tmp_path, "[total_variation]").read_text().replace("baseline: forward_kl", "baseline: total_variation")
     (tmp_path / "small.yaml").write_text(suite)
@@ -280,6 +285,7 @@ def test_a_part_that_bears_the_name_of_ours_is_refused(package, tmp_path, comman
     )
 
 
+@pytest.mark.slow
 def test_the_pass_at_k_that_a_suite_asks_for_is_what_it_gets(pretrained_store, tmp_path) -> None:
     """A setting that takes no effect would be a lie: the smoke suite asks for pass@4, this one for pass@3."""
     asked = "{n: 4, temperature: 1.0, top_p: 1.0, top_k: -1, max_tokens: 48}, metrics: [avg@4, pass@3]"
@@ -308,6 +314,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_more_samples_and_a_newer_grader_write_only_the_new_samples(finished_copy, tmp_path) -> None:
     """n from 4 to 8, a vote among 4, and every grader raised: of the whole earlier run only verdicts and scores are made again."""
     store = finished_copy / "store"

@@ -188,6 +188,7 @@ def small_disk(tmp_path: Path, megabytes: int) -> Path:
     return disk
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_message_and_nothing_is_lost(tmp_path, pretrained, finished, smoke_run, results_in) -> None:
     """The disk holds the models and a little more: training cannot save what it learned."""
     size = sum(path.stat().st_size for path in pretrained.rglob("*") if path.is_file()) / 2**20
@@ -214,6 +215,7 @@ def titled(stage: Path, title: str, reads: str | None = None) -> Path:
     return next(folder for folder in found if reads in (None, records[folder]["step"]["params"].get("reads", {}).get("type")))
 
 
+@pytest.mark.slow
 def test_bit_rot_in_a_finished_store_is_named_and_made_again(finished_copy, smoke_run, results_in) -> None:
     """A record is met at once. A payload is met when it is read: here, because what was made of it is gone."""
     store = finished_copy / "store"

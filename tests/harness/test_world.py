@@ -109,6 +109,34 @@ def test_who_reads_the_solution_copies_it():
     )
 
 
+def first_value(message: str) -> str:
+    return str(interpret(message.split("Problem: ")[-1])[1])
+
+
+def test_who_reads_a_peer_named_right_copies_it_and_learns_nothing_from_one_named_wrong():
+    recipe = replace(SMALL, plain=0, rewrite=0, reference=0, peers=1, labelled=True, misconceptions=1, misconception_probability=1)
+    seen = recipes.examples(recipe, 0, 80)
+    right = [(message, response) for message, response in seen if "A correct solution:\n" in message]
+    alone = [response for message, response in seen if "correct solution:\n" not in message]
+    assert len(right) > 30 and len(alone) > 10
+    for message, response in right:
+        assert response in message and chain.boxed(response) == str(interpret(message.split("Problem: ")[-1])[-1])
+    wrong = [message.split("made again:\n")[1].split("\n\n")[0] for message, _ in seen if "made again:\n" in message]
+    assert wrong and all(response not in wrong for _, response in right)
+    assert any(response.split("\n")[0].split("=")[1] != first_value(message) for message, response in seen if response in alone)
+
+
+def test_spaces_change_the_words_and_nothing_else():
+    problem = chain.Chain(start=4, steps=(("-", 9), ("*", 3)), modulo=20)
+    recall = chain.misled({}, 0.0, seeds.generator(0), 20)
+    assert problem.written(recall, spaced=True) == "a: 4 - 9 = 15\nb: 15 * 3 = 5\nAnswer: \\boxed{5}"
+    recipe = replace(SMALL, misconceptions=0.5, misconception_probability=0.5)
+    close = recipes.examples(recipe, 3, 40)
+    apart = recipes.examples(replace(recipe, spaced=True), 3, 40)
+    assert [message for message, _ in close] == [message for message, _ in apart]
+    assert [response for _, response in close] == [re.sub(r" ([-+*=]) ", r"\1", re.sub(r" ([-+*=]) ", r"\1", r)) for _, r in apart]
+
+
 @settings(deadline=None)
 @given(text=st.text())
 def test_any_text_survives(words, text):
@@ -137,6 +165,7 @@ def test_chat_template(words):
         ({"steps": 0}, "steps must be at least 1"),
         ({"steps": 1.5}, "steps must be a number of type int"),
         ({"learning_rate": "4e-3"}, "write 4.0e-3"),
+        ({"spaced": "yes"}, "spaced must be true or false, not 'yes'.$"),
         ({"chain_steps": [3]}, "shortest, longest"),
         ({"chain_steps": [5, 3]}, "shortest <= longest"),
         ({"hiden": 3}, "no field hiden"),
@@ -147,6 +176,7 @@ def test_recipes_refuse(change, message):
         recipes.read({"steps": 10, "learning_rate": 0.01, **change})
 
 
+@pytest.mark.slow
 def test_pretraining_repeats_and_resumes(tmp_path):
     def quiet(kind, values):
         pass
@@ -180,6 +210,7 @@ def test_pretraining_repeats_and_resumes(tmp_path):
         pretrain(replace(branch, hidden=24), tmp_path / "a", tmp_path / "e", tmp_path / "work_e", quiet)
 
 
+@pytest.mark.slow
 def test_a_missed_gate_asks_for_more_cycles_then_says_so(tmp_path):
     strict = replace(SMALL, steps=3, gate=1.0, cycle_steps=2, max_cycles=3)
     gates = []

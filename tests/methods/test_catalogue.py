@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import statistics
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -45,14 +47,28 @@ def test_an_entry_is_told_to_its_readers(name):
     assert entry.name == name and entry.paper
     assert entry.formula.startswith("L = ") and "\n" not in entry.formula
     assert entry.about.count(". ") + 1 in (2, 3) and entry.about.endswith(".")
-    module = (ROOT / f"{name}.py").read_text()
+    module = (ROOT / f"{name.replace('@', '_')}.py").read_text()
     assert module.startswith('"""')
     assert "from no paper" in entry.paper or entry.paper in module
+    assert entry.latex.startswith("L = ") and "\n" not in entry.latex and entry.latex.isascii()
+    assert entry.latex.count("{") == entry.latex.count("}") and entry.latex.count(r"\left") == entry.latex.count(r"\right")
+    assert entry.version >= 1
+
+
+def test_an_entry_is_short():
+    """What is written of it beside its docstring; and no file of the theory is long."""
+    lengths = {}
+    for name in methods.CATALOGUE:
+        text = (ROOT / f"{name.replace('@', '_')}.py").read_text()
+        docstring = ast.parse(text).body[0].end_lineno
+        lengths[name] = sum(bool(line.strip()) for line in text.splitlines()[docstring:])
+    assert statistics.median(lengths.values()) <= 15, lengths
+    assert max(len(path.read_text().splitlines()) for path in ROOT.rglob("*.py")) <= 300
 
 
 def test_every_entry_file_is_in_the_catalogue():
     files = {path.stem for path in ROOT.glob("*.py")} - {"__init__", "method"}
-    assert files == set(methods.CATALOGUE)
+    assert files == {name.replace("@", "_") for name in methods.CATALOGUE}
 
 
 @pytest.mark.parametrize("module", ["methods", "methods.parts.losses", "methods.trd"])

@@ -8,6 +8,8 @@ from harness.results import Analysis, Moment, Written
 from reports import html
 from reports.tables import board
 
+pytestmark = pytest.mark.slow
+
 # Clicks through the page and says what it saw.
 PROBE = """
 const seen = [];

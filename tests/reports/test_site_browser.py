@@ -10,6 +10,7 @@ import reports
 from harness.records import Problem, Verdict
 from harness.results import write_result
 
+pytestmark = pytest.mark.slow
 RIGHT, WRONG = Verdict("correct", "4"), Verdict("wrong", "5")
 LABELS = ("student", "forward_kl", "trd", "opsd", "sft_teacher")
 PAGES = (
@@ -180,7 +181,6 @@ def test_hostile_text_shows_as_text_and_does_nothing(visit, tmp_path, make_row, 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.slow
 def test_a_large_suite_is_quick(visit, tmp_path, make_row):
     """50 rows × 8 exams × 1,800 problems × 16: the first page is below 3 MB and there in 2 seconds."""
     exams = {f"exam-{at}": 225 for at in range(8)}

@@ -36,6 +36,10 @@ def exams(suite: Suite, document: Document) -> Lines:
             yield from lines
             if found is None:
                 continue
+            if found.parts:
+                names = ", ".join(part.name for part in found.members)
+                yield document.fault(path, f"{found.name} is several sets as one, to train on. Name those that are exams: {names}.")
+                continue
             sampling = group.sampling
             if group.protocol is not None:
                 protocol = catalogue.protocol(group.protocol)

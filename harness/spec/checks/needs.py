@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.catalogue import ProblemSet
 from harness.document import Document
-from harness.spec.asked import asks_reference, asks_solutions, asks_verdicts, attempts_each, readings, responses_each
+from harness.spec.asked import asks_by_domain, asks_reference, asks_solutions, asks_verdicts, attempts_each, readings, responses_each
 from harness.spec.checks.data import available, trained_on
 from harness.spec.checks.names import Lines
 from harness.spec.rows import RowSpec
 from methods.method import Term
+from methods.parts.writers import Probed
 
 if TYPE_CHECKING:
     from harness.spec import Suite
@@ -21,8 +23,10 @@ def needs(suite: Suite, document: Document) -> Lines:
     for row in suite.rows:
         for name, term in row.method.terms.items():
             said = f"row {row.label!r}, term {name}"
-            for text in (*of_problems(term, found), *of_groups(term, row), *of_round(suite, term, row), *of_models(suite, term)):
+            for text in (*of_problems(term, found), *of_groups(term, row), *of_round(suite, term, row), *of_models(suite, term, found)):
                 yield document.fault(row.place, f"{said}: {text}")
+        for text in of_probes(row):
+            yield document.fault(row.place, f"row {row.label!r}, {text}")
 
 
 def of_problems(term: Term, found: ProblemSet | None) -> list[str]:
@@ -37,16 +41,17 @@ def of_problems(term: Term, found: ProblemSet | None) -> list[str]:
             "in where one is read (reads: {fallback: answer}), or choose a method that needs none."
         )
     answers = next((reads for reads in readings(term) if reads.needs_answer), None)
-    if answers is not None and not answered(found):
-        faults.append(
-            f"it shows the teacher the answer ({answers!r}), but the problems of {found.name} are graded by tests and have none. "
-            "Train on problems with answers, or leave that reading away (writer: {recover: null})."
-        )
-    if asks_verdicts(term) and not gradable(found):
-        faults.append(
-            f"it learns from verdicts, but nobody can grade what is written to {found.name}: its fields name "
-            f"{'no tests' if found.domain == 'code' else 'no answer'}. Map that column, or choose a method that asks for no verdicts."
-        )
+    for part in found.members:
+        if answers is not None and not answered(part):
+            faults.append(
+                f"it shows the teacher the answer ({answers!r}), but the problems of {part.name} are graded by tests and have none. "
+                "Train on problems with answers, or leave that reading away (writer: {recover: null})."
+            )
+        if asks_verdicts(term) and not gradable(part):
+            faults.append(
+                f"it learns from verdicts, but nobody can grade what is written to {part.name}: its fields name "
+                f"{'no tests' if part.domain == 'code' else 'no answer'}. Map that column, or choose a method that asks for no verdicts."
+            )
     return faults
 
 
@@ -83,8 +88,27 @@ def of_round(suite: Suite, term: Term, row: RowSpec) -> list[str]:
     return []
 
 
-def of_models(suite: Suite, term: Term) -> list[str]:
+def of_probes(row: RowSpec) -> list[str]:
+    """Faults between terms that probe what the student wrote: what one calls a fork the other must go on from."""
+    probes = {name: replace(term.writer, trains="attempts") for name, term in row.method.terms.items() if isinstance(term.writer, Probed)}
+    first = next(iter(probes), "")
+    return [
+        f"term {name}: its probe differs from that of term {first} ({probe!r}, and {probes[first]!r}), so the two would not speak of the same "
+        f"forks. Change both alike: writer: {{…}}, also: {{{name}: {{writer: {{…}}}}}}."
+        for name, probe in probes.items()
+        if probe != probes[first]
+    ]
+
+
+def of_models(suite: Suite, term: Term, found: ProblemSet | None) -> list[str]:
     """Faults in which models a pair names."""
+    if asks_by_domain(term) and found is not None:
+        return [
+            f"the teacher of a problem is that of its domain, but pairs.{name} has none for {' and '.join(missing)} (problems of {found.name}). "
+            f"Name one for each: teachers: {{{', '.join(f'{domain}: …' for domain in found.domains)}}}, or let one teach all (teacher: Pair)."
+            for name, pair in suite.pairs.items()
+            if (missing := [domain for domain in found.domains if domain not in (pair.teachers or {})])
+        ]
     if not asks_reference(term):
         return []
     return [

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from harness import catalogue
 from harness.document import Document, did_you_mean
-from harness.spec.asked import asks_reference
+from harness.spec.asked import asks_by_domain, asks_reference
+from harness.spec.checks.data import trained_on
 from harness.spec.checks.names import Lines, repeated
-from harness.spec.model import ROLES, PairSpec
+from harness.spec.model import PairSpec
 
 if TYPE_CHECKING:
     from harness.spec import Suite
@@ -23,23 +24,21 @@ REVISION = re.compile(r"[A-Za-z0-9][\w./-]*\Z")
 def located(pair: PairSpec, document: Document, name: str) -> PairSpec:
     """The pair with local folders as they are found: beside the file that names them, or from here."""
     found = {}
-    for role in ROLES:
-        model = getattr(pair, role)
-        if model and model not in catalogue.names("models"):
-            folder = os.path.dirname(document.value_place(("pairs", name, role)).file)
+    for role, model in pair.roles.items():
+        if model not in catalogue.names("models"):
+            folder = os.path.dirname(document.value_place(("pairs", name, *role.split("/"))).file)
             path = catalogue.find_path(model, folder)
             if path is not None and path.is_dir():
                 found[role] = str(path)
-    return pair.model_copy(update=found)
+    return pair.cast(found)
 
 
 def pairs(suite: Suite, document: Document) -> Lines:
     for name, pair in suite.pairs.items():
         place = ("pairs", name)
-        for role in ROLES:
-            model = getattr(pair, role)
-            if model is not None and (text := wrong_model(model)):
-                yield document.fault((*place, role), text)
+        for role, model in pair.roles.items():
+            if text := wrong_model(model):
+                yield document.fault((*place, *role.split("/")), text)
         yield from repeated(document, (*place, "differ"), pair.differ, "once is enough")
         modes_differ = pair.modes.student != pair.modes.teacher
         if modes_differ and "mode" not in pair.differ:
@@ -53,7 +52,7 @@ def pairs(suite: Suite, document: Document) -> Lines:
             yield document.fault(
                 (*place, "differ"), f"declares that modes differ, but both are {pair.modes.student}. Take `mode` out, or set `modes`."
             )
-        if pair.teacher is None:
+        if pair.teacher is None and not pair.teachers:
             for word in pair.differ:
                 if word != "mode":
                     yield document.fault(
@@ -66,11 +65,34 @@ def pairs(suite: Suite, document: Document) -> Lines:
                 "is the student itself: where both read the same, they agree at every token. Leave `teacher` out; "
                 "self-distillation (teacher: Frozen) needs none.",
             )
-        if pair.reference is not None and not any(asks_reference(term) for row in suite.rows for term in row.method.terms.values()):
+        terms = [term for row in suite.rows for term in row.method.terms.values()]
+        yield from teachers(suite, document, name, pair, any(asks_by_domain(term) for term in terms))
+        if pair.reference is not None and not any(asks_reference(term) for term in terms):
             yield document.fault(
                 (*place, "reference"),
                 "in no row does anybody look at it, so this takes effect nowhere. Take it away, or add a row whose teacher is "
                 "{Extrapolated: {over: reference}}.",
+                at_key=True,
+            )
+
+
+def teachers(suite: Suite, document: Document, name: str, pair: PairSpec, asked: bool) -> Lines:
+    """Those that a pair names by domain, and that nobody would ever hear."""
+    place, found = ("pairs", name, "teachers"), trained_on(suite)
+    if pair.teachers and not asked:
+        yield document.fault(
+            place,
+            "in no row does a teacher go by the problem's domain, so this takes effect nowhere. Take it away, or add a row that asks for it "
+            "(teacher: ByDomain).",
+            at_key=True,
+        )
+        return
+    for domain in pair.teachers or {}:
+        if found is not None and domain not in found.domains:
+            yield document.fault(
+                (*place, domain),
+                f"no problem that is trained on is of domain {domain} ({found.name}: {', '.join(found.domains)}), so this takes effect "
+                "nowhere. Take it away, or train on such problems, too.",
                 at_key=True,
             )
 

@@ -13,7 +13,7 @@ from harness.spec.checks.names import Lines, repeated
 from harness.spec.model import RoleSampling, SamplingSpec
 from methods.method import Term
 from methods.parts.losses import Loss
-from methods.parts.writers import Write, candidates
+from methods.parts.writers import Relay, Write, candidates
 
 if TYPE_CHECKING:
     from harness.spec import Suite
@@ -61,14 +61,15 @@ def hidden_overrides(suite: Suite, document: Document) -> Lines:
 
 def trained_writers(term: Term) -> list[str]:
     """Who writes what may be trained on."""
-    return [act.by for act in term.acts if isinstance(act, Write) and act.product in candidates(term.acts)]
+    writes = [act for act in term.acts if isinstance(act, Write | Relay) and act.product in candidates(term.acts)]
+    return [act.by if isinstance(act, Write) else "student" for act in writes]
 
 
 def estimators(suite: Suite, document: Document) -> Lines:
     """An estimate from sampled tokens, a policy gradient and a ratio to the sampler hold only for the student's own, whole distribution."""
     for row in suite.rows:
         for name, term in row.method.terms.items():
-            asked = term_sampling(term, row.train).get("student")
+            asked = next((each for product, each in term_sampling(term, row.train).items() if product in ("student", "relay")), None)
             if asked is None or not term.loss.own_sampling:
                 continue
             off = {key: whole for key, whole in (("temperature", 1.0), ("top_p", 1.0), ("top_k", -1)) if asked[key] != whole}

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import PreTrainedConfig
 
+from harness.engine.diagnostics import sampled_signal
 from harness.engine.distill import Objective, backward
 from harness.engine.readers import Reader
 from harness.records import Trajectory
@@ -153,6 +154,28 @@ def test_N5_every_method_goes_through_the_one_reduction(name, pair64):
     value.backward()
     assert seen["objective"] == pytest.approx(value.item(), rel=1e-9)
     assert_same(ours, gradient(student), **CLOSE)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_N2_N3_and_O2_hold_for_every_method(name, pair64):
+    """However its batch is cut and ordered, whatever stands in rows that weigh nothing and in tokens that do not."""
+    student, teacher = pair64
+    terms = METHODS[name].terms
+    batch = [t for at, term in enumerate(terms) for t in (trajectory(10 * at + i, 3 + i, 2 + i, term=term) for i in range(3))]
+    whole = Objective(terms, {k: Reader(teacher, VOCABULARY) if t.scored else None for k, t in terms.items()})
+    seen, ours = step(student, whole, batch, at=0.25)
+    rows = [replace(trajectory(90 + at, 4, 9, term=term), weight=0.0) for at, term in enumerate(terms)]
+    for other, tokens in ((batch, 12), (batch[::-1], 16384), (rows + batch, 40)):
+        again, gradients = step(student, whole, other, tokens=tokens, at=0.25)
+        assert again["objective"] == pytest.approx(seen["objective"], rel=1e-9)
+        assert_same(gradients, ours, **CLOSE)
+    # Another last token, where it weighs nothing: nobody can tell.
+    masked = [replace(t, token_weights=(*(1.0,) * (len(t.response_ids) - 1), 0.0)) for t in batch]
+    changed = [replace(t, response_ids=(*t.response_ids[:-1], (t.response_ids[-1] + 7) % 300)) for t in masked]
+    if all(term.loss.credit is None for term in terms.values()):  # credit gives back from later tokens, which is its point
+        (one, first), (two, second) = (step(student, whole, each, at=0.25) for each in (masked, changed))
+        assert one["objective"] == pytest.approx(two["objective"], rel=1e-12)
+        assert_same(first, second, **CLOSE)
 
 
 def test_N1_the_denominator_counts_weighted_generated_tokens(pair64):
@@ -414,6 +437,25 @@ def test_sums_of_each_trajectory_are_its_own(pair64):
         assert row["kl_forward"] == pytest.approx((q.exp() * (q - p)).sum().item(), rel=1e-8)
         assert row["loss"] == pytest.approx(row["kl_forward"], rel=1e-8)
         assert row["sampler_gap"] == pytest.approx((written - torch.tensor(t.sampler_logprobs)).abs().sum().item(), rel=1e-6)
+        apart = (q - p)[torch.arange(n), torch.tensor(t.response_ids)]
+        assert row["log_ratio_abs"] == pytest.approx(sum(abs(each) for each in apart.tolist()), rel=1e-8)
+        assert row["log_ratio_square"] == pytest.approx(sum(each**2 for each in apart.tolist()), rel=1e-8)
+        assert row["log_ratio_negative"] == sum(each < 0 for each in apart.tolist())
+        assert row["log_ratio_steep"] == sum(abs(each) > 5 for each in apart.tolist())
+        assert (row["log_ratio_lowest"], row["lowest_token"]) == (pytest.approx(min(apart.tolist())), t.response_ids[int(apart.argmin())])
+        assert row["late_tokens"] == n // 2
+        later = q[torch.arange(n), torch.tensor(t.response_ids)][n - n // 2 :]
+        assert row["late_teacher_logprob"] == pytest.approx(later.sum().item(), rel=1e-8)
+
+
+def test_sampled_signal_is_of_the_tokens_that_count():
+    teacher = torch.tensor([-1.0, -7.0, -2.0, -9.0, -1.0, -3.0])
+    counts = torch.tensor([True, True, True, False, True, True])
+    found = sampled_signal(torch.full((6,), -1.5), teacher, torch.tensor([4, 5, 6, 7, 8, 9]), counts, [4, 2])
+    assert found["log_ratio_abs"] == [0.5 + 5.5 + 0.5, 0.5 + 1.5]
+    assert (found["log_ratio_negative"], found["log_ratio_steep"]) == ([2.0, 1.0], [1.0, 0.0])
+    assert (found["log_ratio_lowest"], found["lowest_token"]) == ([-5.5, -1.5], [5, 9])
+    assert (found["late_tokens"], found["late_teacher_logprob"]) == ([1.0, 1.0], [-2.0, -3.0])
 
 
 def test_A5_a_sampler_that_said_nothing_is_not_a_number(pair64):
