@@ -6,10 +6,9 @@ a file in which they do not follow is not read.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -360,8 +359,6 @@ def write_result(folder: Path, result: Result, *, several_budgets: bool = False)
     path = folder / file_name(result, several_budgets=several_budgets)
     published = result.reported is not None  # of which most of a row's fields have nothing to say
     said = result.model_dump(mode="json", exclude_defaults=published) | {"format": FORMAT}
-    if not published:
-        said["digest"] = digest_of(said)  # of all that the file says beside it: what was edited by hand is found out
     text = json.dumps(said, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     text = COUNTS.sub(lambda found: "".join(found[0].split()).replace(",", ", "), text)
     write_atomically(path, text.encode())
@@ -377,22 +374,10 @@ def _as_result(value: Any) -> Result:
     said = value.get("format") if isinstance(value, dict) else None
     if isinstance(said, int) and said > FORMAT:
         raise Unusable(f"written in format {said}, and this harness reads format {FORMAT}", "Update the harness, or remove the file.")
-    if isinstance(value, dict) and "digest" in value:  # files from before there was one have none
-        if value["digest"] != digest_of(value):
-            raise Unusable(
-                "its content does not match its digest: somebody edited the file", "Put back what was there, or run the row again."
-            )
-        value = {key: each for key, each in value.items() if key != "digest"}
     result = Result.model_validate(value)
     for fault in (*derived.faults(result.scores), *published.faults(result)):
         raise Unusable(f"{fault}: somebody edited the file", "Put back what was there, or run the row again.")
     return result
-
-
-def digest_of(data: Mapping[str, Any]) -> str:
-    """Of a row as JSON, without its digest."""
-    said = json.dumps({key: value for key, value in data.items() if key != "digest"}, sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 class Unusable(ValueError):

@@ -19,11 +19,14 @@ WRITTEN = "files.txt"  # beside the pages: what the site is made of
 def render(results_folders: Sequence[Path], out: Path, store: Path | None = None, public: str | None = None) -> list[Path]:
     """Write the site of all rows below these folders, and say which files it is made of, the first page first."""
     shelf = shelf_of(results_folders)
-    return write(shelf, board_of(shelf), out, store, public)
+    return write(shelf, board_of(shelf), out, results_folders, store, public)
 
 
-def write(shelf: Shelf, made: Board, out: Path, store: Path | None = None, public: str | None = None) -> list[Path]:
-    """`store`: where completions are looked up; without it pages show counts alone. `public`: the name of an edition, which shows none."""
+def write(
+    shelf: Shelf, made: Board, out: Path, folders: Sequence[Path] = (), store: Path | None = None, public: str | None = None
+) -> list[Path]:
+    """`folders`: where the results lay, which is no matter of the pages. `store`: where completions are looked up; without it pages show counts alone. `public`: the name of an edition, which shows none."""
+    made = replace(made, left_out=tuple(_below(each, folders) for each in made.left_out))
     at_hand = Store(store) if store and store.is_dir() else None
     written = []
     for name, text in site.files(shelf, made, at_hand, public):
@@ -55,12 +58,11 @@ def shelf_of(results_folders: Sequence[Path]) -> Shelf:
     asked = {name for suite in (shelf.suites or {}).values() for name in (suite.get("report") or {}).get("reported") or ()}
     lie = catalogue.reported()
     known = read_shelf([lie[name] for name in sorted(asked - here) if name in lie])
-    left_out = tuple(_below(each, results_folders) for each in (*shelf.left_out, *known.left_out))
-    return replace(shelf, results=(*shelf.results, *known.results), left_out=left_out)
+    return replace(shelf, results=(*shelf.results, *known.results), left_out=(*shelf.left_out, *known.left_out))
 
 
 def _below(each: LeftOut, folders: Sequence[Path]) -> LeftOut:
-    """Named from its folder of results on: where that lies on this machine is no matter of the page."""
+    """Named from its folder of results on."""
     for folder in folders:
         each = LeftOut(each.path.removeprefix(f"{folder}/"), each.said.replace(f"{folder}/", ""))
     return each

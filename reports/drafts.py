@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 
 from harness import metrics, statistics
 from harness.results import ExamScore, Result
-from harness.statistics import FEWEST_SEEDS, Difference, Estimate, estimate, holm, sign_flip
+from harness.statistics import FEWEST_SEEDS, Difference, Estimate, crossed, estimate, holm, p_value, sign_flip
 from reports.nouns import AGAIN, BLOCKS, Exam, Key
 
 LEVEL = 0.05
@@ -178,21 +177,40 @@ def p_against(margin: float, gaps_SP: Sequence[np.ndarray], weights: Sequence[fl
 
 
 def rank_intervals(methods: Sequence[Draft], endpoint: Endpoint | None) -> dict[str, tuple[int, int]]:
-    """Rank intervals of the rows with seeds enough, each within its division: all pairwise tests, adjusted together."""
+    """Of the rows with seeds enough, each within its division: all pairwise tests, adjusted together."""
     found: dict[str, tuple[int, int]] = {}
     if endpoint is None:
         return found
     able = [draft for draft in methods if len(endpoint.seeds(draft)) >= FEWEST_SEEDS]
     for division in dict.fromkeys(draft.first.division for draft in able):
         mine = [draft for draft in able if draft.first.division == division]
-        tests = []
-        for one, other in combinations(mine, 2):
-            delta = difference(one, other, endpoint, test=True)
-            if delta and not delta.checkpoints and delta.p_value is not None:
-                tests.append((one.label, other.label, delta.value, delta.p_value))
+        tests = list(_pairwise(mine, endpoint))
         adjusted = holm([p_value for *_, p_value in tests])
         if len(mine) > 1:
             found |= statistics.rank_intervals(
                 [draft.label for draft in mine], [(*test[:3], p_value) for test, p_value in zip(tests, adjusted, strict=True)]
             )
     return found
+
+
+def _pairwise(rows: Sequence[Draft], endpoint: Endpoint) -> Iterable[tuple[str, str, float, float]]:
+    """Two labels, their difference, its p; each row against all later ones at once, over the seeds that they share where those are enough."""
+    reached = {
+        draft.label: {seed: [endpoint.values(draft, column, seed) for column in endpoint.columns] for seed in endpoint.seeds(draft)}
+        for draft in rows
+    }
+    for place, one in enumerate(rows):
+        mine = reached[one.label]
+        by_seeds: dict[tuple[Seed, ...], list[str]] = {}
+        for other in rows[place + 1 :]:
+            by_seeds.setdefault(tuple(seed for seed in mine if seed in reached[other.label]), []).append(other.label)
+        for seeds, others in by_seeds.items():
+            if len(seeds) < FEWEST_SEEDS:
+                continue
+            apart = [
+                np.stack([[mine[seed][column] - reached[other][seed][column] for seed in seeds] for other in others])
+                for column in range(len(endpoint.columns))
+            ]
+            values, parts = crossed(apart, endpoint.weights)
+            if parts:
+                yield from zip([one.label] * len(others), others, map(float, values), map(float, p_value(values, parts)), strict=True)

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records import Fault
-from harness.results import Result, read_result, read_results
+from harness.results import Result, read_result
+from harness.shelf import read_results
 from reports import terminal
 from reports.compared import Contrast, compared
 from reports.words import DASH, interval, percent, points, series

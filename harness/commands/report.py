@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             f"{', '.join(map(str, folders))}: no row of results in there. Run `harness run SUITE` first, or name the folder that it wrote to."
         )
     out = args.out or SITE / "+".join(sorted({group.suite for group in board.groups}))
-    written = reports.write(shelf, board, out, args.store, args.public)
+    written = reports.write(shelf, board, out, folders, args.store, args.public)
     console = terminal.console()
     console.print(terminal.renderable(board))
     for path in written:

@@ -200,7 +200,7 @@ def closing(site: Path, store: Path, folder: Path, found: list, failures: dict, 
     board = reports.board_of(shelf)
     console = terminal.console()
     console.print(terminal.renderable(board))
-    written = reports.write(shelf, board, site, store)
+    written = reports.write(shelf, board, site, [folder], store)
     console.print(
         "tokens written: "
         + " · ".join(f"{kind} {t['shared']:,} (each row alone {t['alone']:,})" for kind, t in tokens.items())

@@ -22,7 +22,7 @@ def estimate(exams_SP: Sequence[np.ndarray], weights: Sequence[float] | None = N
     value, parts = crossed(exams_SP, weights)
     if not parts:
         return Estimate(float(value), None)
-    known = tuple((float(part), freedom) for part, freedom in parts if part > 0)
+    known = tuple((size, freedom) for part, freedom in parts if (size := float(np.asarray(part))) > 0)
     return Estimate(float(value), math.sqrt(sum(part for part, _ in known)), known)
 
 

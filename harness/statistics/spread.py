@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 Parts = Sequence[tuple[ArrayLike, float]]  # variances [...], of the mean, and degrees of freedom
-STEPS = 60  # of halving, on a scale of 300 powers of ten: far below what anybody reads
+STEPS = 48  # of halving, on a scale of 300 powers of ten: far below what anybody reads
 
 
 def half_width(parts: Parts, alpha: ArrayLike) -> np.ndarray:
