@@ -303,7 +303,8 @@ def test_O10_row_and_page_say_the_estimator(clipped, tmp_path):
     told = {label: result.answers.loss for label, result in clipped.results().items()}
     assert told["bounded"] == "Loss(ReverseKL(), support=Sampled(), route=Policy(bound=0.05))"
     assert told["vocabulary"] == "Loss(ForwardKL(), clip=Clip(max=0.02, scope='vocab'))"
-    made = plan(loaded(suite(clipped.suite.pairs["tiny"].model_dump(include={"student", "teacher"}), list(METHODS)), tmp_path))
+    who = clipped.suite.pairs["tiny"].model_dump(include={"student", "teacher"})
+    made = plan(loaded(suite(who | {"teachers": {"math": who["teacher"]}}, list(METHODS)), tmp_path))
     rows = [row for row in made.rows if row.method]
     home = tmp_path / "results" / "guards"
     found = results(clipped.suite, made, rows, Store(tmp_path / "store"), {}, {})
