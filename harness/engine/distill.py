@@ -103,7 +103,8 @@ def backward(
 ) -> Seen:
     """Add the gradient of the whole batch's objective to the student's parameters; return what was seen.
 
-    Objective: Σ over terms of λ · (Σ weight · value / Σ weight), sums over all tokens of the batch. How the batch is cut
+    Objective: Σ over terms of λ · (Σ weight · value / Σ weight), sums over all tokens of the batch; of a rule that dilutes, the divisor is
+    what its tokens would weigh without it. How the batch is cut
     into micro-batches of `tokens` padded tokens changes nothing but memory. A term without weight adds a zero.
     """
     figures: dict[str, float] = {}
@@ -114,7 +115,8 @@ def backward(
         reads = Pass(term, student, objective.teachers[name], (objective.thirds or {}).get(name), pad_id, tokens)
         loss = term.loss.at(at)
         columns = given(mine) if loss.credit is None and not term.tokens.needs else weighed(mine, loss, reads)
-        total = sum(columns[id(t)]["weights"].sum().item() for t in mine)
+        counted = given(mine) if term.tokens.dilutes else columns
+        total = sum(counted[id(t)]["weights"].sum().item() for t in mine)
         value = 0.0
         own: list[dict[str, Any]] = []
         for micro in reads.micro_batches([t for t in mine if columns[id(t)]["weights"].any()]):

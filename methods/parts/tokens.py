@@ -32,9 +32,13 @@ class TokenStats:
 
 @dataclass(frozen=True)
 class Tokens:
-    """The common part: a rule gives each token of a response a weight of 0 or more."""
+    """The common part: a rule gives each token of a response a weight of 0 or more.
+
+    The objective is a mean over what these weigh; of a rule that `dilutes`, a mean over all tokens, in which those left out count as zeros.
+    """
 
     version: ClassVar[int] = 1
+    dilutes: ClassVar[bool] = False
     texts: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
 
@@ -164,9 +168,11 @@ class Teachable(Tokens):
 
 @dataclass(frozen=True)
 class UnsureTeacher(Tokens):
-    """The tokens at which the teacher's entropy is above `nats` (EOPD, arXiv:2603.07079)."""
+    """The tokens at which the teacher's entropy is above `nats` (EOPD, arXiv:2603.07079). Where they are few, they weigh as few."""
 
     nats: float = 0.8
+
+    dilutes: ClassVar[bool] = True
 
     needs: ClassVar[tuple[str, ...]] = ("teacher_entropy",)
 
@@ -224,6 +230,10 @@ class Both(Tokens):
     @property
     def needs(self) -> tuple[str, ...]:  # type: ignore[override]
         return tuple(dict.fromkeys(self.first.needs + self.second.needs))
+
+    @property
+    def dilutes(self) -> bool:  # type: ignore[override]
+        return self.first.dilutes or self.second.dilutes
 
     def __call__(self, ids: Sequence[int], id_of: Lookup) -> list[float]:
         return [a * b for a, b in zip(self.first(ids, id_of), self.second(ids, id_of), strict=True)]

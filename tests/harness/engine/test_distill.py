@@ -17,7 +17,7 @@ from methods import METHODS
 from methods.method import Term
 from methods.parts.losses import JSD, NLL, ForwardKL, Loss, Policy, ReverseKL, Sampled, TokenScores, TopK
 from methods.parts.teachers import Nobody
-from methods.parts.tokens import Every, TokenStats
+from methods.parts.tokens import Every, TokenStats, UnsureTeacher
 
 VOCABULARY = 384
 EVERY = Every()
@@ -89,11 +89,14 @@ def plain_loss(loss, student, teacher, batch, term="main", rule=EVERY):
         assert values.shape == (count,)
         each = t.weight * torch.tensor(t.token_weights or (1.0,) * count, dtype=torch.float64)
         found.append((values, each, figures(ours.detach(), theirs) if rule.needs else {}))
+    divisor = sum(each.sum() for _, each, _ in found)
     if rule.needs:
         names = {name: torch.cat([own[name] for _, _, own in found]) for name in rule.needs}
         weighed = rule.weigh(TokenStats(names, tuple(len(values) for values, _, _ in found))).split([len(values) for values, _, _ in found])
         found = [(values, each * more, own) for (values, each, own), more in zip(found, weighed, strict=True)]
-    return sum((each * values).sum() for values, each, _ in found) / sum(each.sum() for _, each, _ in found)
+        if not isinstance(rule, UnsureTeacher):  # where few are unsure, they weigh as few
+            divisor = sum(each.sum() for _, each, _ in found)
+    return sum((each * values).sum() for values, each, _ in found) / divisor
 
 
 def figures(ours, theirs):
