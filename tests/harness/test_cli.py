@@ -107,6 +107,7 @@ def test_methods_as_json(command) -> None:
     assert trd["answers"]["writer"] == "Teacher()" and trd["answers"]["reads"].startswith("WithAttempt(")
 
 
+@pytest.mark.slow
 def test_show_prints_both_readings_and_the_mask(finished, command) -> None:
     store = finished / "store"
     key = next(p.parent.name for p in (store / "construct").glob("*/record.json") if '"type": "WithAttempt",' in p.read_text())

@@ -142,6 +142,7 @@ def test_one_worker_a_gpu_and_each_has_its_own(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("gpu", "seen"), [("'7'", "7"), ("None", "4,7")])
+@pytest.mark.slow
 def test_a_worker_sees_its_gpu_alone_before_torch_is_there(tmp_path, gpu, seen):
     code = f"""
 import builtins, os, sys
@@ -163,6 +164,7 @@ print(before[0])
     assert ran.stdout.split() == [seen]
 
 
+@pytest.mark.slow
 def test_workers_that_have_nothing_to_do_end_by_themselves(tmp_path, monkeypatch):
     monkeypatch.setattr(local, "EXIT_SECONDS", 60.0)  # a busy machine is no fault
     with LocalPool(Store(tmp_path), {}, 1) as pool:
@@ -241,6 +243,7 @@ def test_a_probe_is_kept_as_the_same_bytes(tmp_path):
         probe.Probe((1, 2), (0.0, 0.0))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_has_a_probe_of_its_own_weights(finished):
     """As whoever serves them will find it: the same text, the figures of these weights and of no others."""
     folders = list((finished / "store").glob("train/*/attempt-*/at-1"))

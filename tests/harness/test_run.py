@@ -153,6 +153,7 @@ def test_a_row_that_fails_says_why_and_stops_no_other(pretrained_store, tmp_path
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_input_that_no_row_can_use_ends_with_2(pretrained_store, tmp_path, command) -> None:
     suite = small(tmp_path, more="").read_text().replace("train: {", "train: {limits: {prompt: 3}, ")
     (tmp_path / "small.yaml").write_text(suite)
@@ -174,6 +175,7 @@ def test_a_killed_worker_is_replaced_and_its_step_tried_again(pretrained_store, 
     assert "its process ended by SIGKILL (often: out of memory); it is tried again" in said
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed(pretrained_store, tmp_path) -> None:
     run = start(run_words(small(tmp_path), pretrained_store, tmp_path / "results"))
     until(lambda: at_work(pretrained_store, "generate"))
@@ -184,6 +186,7 @@ def test_workers_end_with_a_parent_that_is_killed(pretrained_store, tmp_path) ->
     until(lambda: not alive(family), seconds=6)
 
 
+@pytest.mark.slow
 def test_a_stop_by_hand_is_one_line(pretrained_store, tmp_path) -> None:
     run = start(run_words(small(tmp_path), pretrained_store, tmp_path / "results"))
     until(lambda: at_work(pretrained_store, "generate"))
