@@ -233,16 +233,7 @@ class Overrides:
 
     def row(self, label: str, overrides: list[Override]) -> RowSpec | None:
         try:
-            method = self.method
-            for override in [each for each in overrides if each.of_method]:
-                changed = self.answer(method, override)
-                if changed == method and not override.swept:
-                    raise Misfit(
-                        override.place,
-                        f"{'.'.join(override.path)} is what {method.name} says anyway, so this changes nothing. Take it away.",
-                        at_key=True,
-                    )
-                method = changed
+            method = self.assembled([each for each in overrides if each.of_method])
             train = self.settings([each for each in overrides if not each.of_method])
         except Misfit as fault:
             self.wrong(fault.path, fault.text, fault.at_key)
@@ -262,24 +253,39 @@ class Overrides:
         said = {".".join(path): spelled(value) for each in overrides for path, value in each.leaves}
         return RowSpec(label, method, train, said, self.place)
 
-    def answer(self, method: Method, override: Override) -> Method:
-        """The method with one answer changed. Raises Misfit at the place of what is wrong."""
+    def assembled(self, overrides: list[Override]) -> Method:
+        """The method with all answers changed at once: what is said of one may need what is said of another. Raises Misfit at the place of
+        what is wrong: the one change, or the row where several do not go together."""
+        answers: dict[str, Any] = {}
+        for override in overrides:
+            question = override.path[0]
+            before = answers.get(question, getattr(self.method, question))
+            answers[question] = self.answer(before, override)
+            if answers[question] == before and not override.swept:
+                raise Misfit(
+                    override.place,
+                    f"{'.'.join(override.path)} is what {self.method.name} says anyway, so this changes nothing. Take it away.",
+                    at_key=True,
+                )
+        try:
+            return replace(self.method, **answers)
+        except ValueError as fault:
+            raise Misfit(overrides[0].place if len(overrides) == 1 else self.place, str(fault)) from None
+
+    def answer(self, before: Any, override: Override) -> Any:
+        """An answer, changed. Raises Misfit at the place of what is wrong."""
         question, *inner = override.path
         value = override.value
         for part in reversed(inner):
             value = {part: value}
         try:
-            answer = build(value, hints(Method)[question], getattr(method, question))
+            return build(value, hints(Method)[question], before)
         except Misfit as fault:
             # What lies inside the dotted key has no place of its own; what lies inside its value has.
             within = fault.path[len(inner) :]
             short = not within and fault.path != tuple(inner)
             text = f"{'.'.join(override.path)}: {fault.text}" if inner else fault.text
             raise Misfit((*override.place, *within), text, (fault.at_key and bool(within)) or short) from None
-        try:
-            return replace(method, **{question: answer})
-        except ValueError as fault:
-            raise Misfit(override.place, str(fault)) from None
 
     def settings(self, overrides: list[Override]) -> Train | None:
         """`train` with this row's settings, or None where they do not fit."""

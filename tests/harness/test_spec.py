@@ -21,9 +21,10 @@ from harness.records import Fault
 from harness.spec import load_suite
 from harness.spec.schema import schema
 from methods import METHODS
+from methods.parts.contexts import WithSolution
 from methods.parts.losses import JSD, Bridge, Clip, ForwardKL, Over, ReverseKL, TopK
 from methods.parts.peers import WithPeers
-from methods.parts.teachers import Ema
+from methods.parts.teachers import Ema, Frozen
 from methods.parts.writers import Student
 
 ROOT = Path(__file__).parents[2]
@@ -1057,3 +1058,12 @@ def test_wanted_suites(name, folder, validator, monkeypatch):
         validator.validate(parse(text, each).data)
     suite = load_suite(f"{name}.yaml")
     assert suite.suite == name and suite.rows and suite.unpinned
+
+
+def test_answers_that_need_one_another_are_changed_at_once(folder) -> None:
+    """Neither change would stand alone: an untrained teacher that reads nothing more teaches nothing, and nobody reads without a teacher."""
+    row = "{label: self, method: reverse_kl, teacher: Frozen, reads: WithSolution}"
+    method = load(changed(("  - forward_kl\n", f"  - forward_kl\n  - {row}\n"))).rows[1].method
+    assert (method.teacher, method.reads) == (Frozen(), WithSolution())
+    with pytest.raises(Fault, match=r"base.yaml:\d+:\d+: methods\[1\]: method 'reverse_kl': teacher=Frozen\(\) with reads=Plain"):
+        load(changed(("  - forward_kl\n", f"  - forward_kl\n  - {row.replace('reads: WithSolution', 'tokens: {Prefix: {count: 3}}')}\n")))
