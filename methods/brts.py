@@ -15,6 +15,7 @@ BRTS = Method(
     latex=r"L = L_{\mathrm{rethinking}}(y) + \lambda \frac{1}{\sum_t m_t} \sum_t m_t \sum_{v \in S_t} \hat p_T \log \frac{p_T}{p_S}\Big|_{y_T^*}, \quad \lambda = 10",
     loss=Loss(ReverseKL(), support=TopK(16, of="student", tail="drop"), route=Policy()),
     also={"teacher_context": Term(weight=10.0, writer=BestOf(n=4), loss=Loss(WeightedForwardKL(), support=TopK(16, tail="drop")))},
+    version=2,
     about="For each of the student's responses the teacher's best is chosen: a right one, and of these the one whose words are "
     "most like what the student would say. Where none is right the teacher tries once more with the answer in view, and "
     "else the most similar one is taken.",

@@ -16,6 +16,7 @@ EOPD = Method(
     latex=r"L = -\frac{1}{\sum_t m_t} \sum_t m_t \rho_t \, \mathrm{sg}\!\left[\log \frac{p_T(y_t)}{p_S(y_t)}\right] + \frac{1}{\sum_t m_t} \sum_t m_t u_t \sum_{v \in S_t} p_T \log \frac{p_T}{p_S}, \quad u_t = \mathbb{1}[H(p_T) > 0.8]",
     loss=Loss(ReverseKL(), support=Sampled(), route=Policy()),
     also={"unsure": Term(loss=Loss(ForwardKL(), support=TopK(16, tail="drop")), tokens=UnsureTeacher(0.8))},
+    version=2,
     about="A gradient from the sampled token seeks one way to go on, and forgets the others. Where the teacher sees several, the "
     "student is also asked to cover all of them.",
 )

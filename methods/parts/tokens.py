@@ -172,6 +172,7 @@ class UnsureTeacher(Tokens):
 
     nats: float = 0.8
 
+    version: ClassVar[int] = 2
     dilutes: ClassVar[bool] = True
 
     needs: ClassVar[tuple[str, ...]] = ("teacher_entropy",)
