@@ -156,9 +156,10 @@ def difference(row: Draft | None, other: Draft | None, endpoint: Endpoint | None
         return None
     mean_of = estimate(found, endpoint.weights)
     seeds = sum(pair != (None, None) for pair in paired(row, other, endpoint))
+    interval = mean_of.interval95
     return Difference(
         mean_of.value,
-        mean_of.interval95,
+        interval and (max(interval[0], -1.0), min(interval[1], 1.0)),  # shares cannot be further apart
         mean_of.stderr,
         p_against(0.0, found, endpoint.weights) if test else None,
         seeds,

@@ -25,6 +25,8 @@ from methods.parts.contexts import Plain, WithAttemptAndSolution, WithSolution
 
 Cast = Mapping[str, Model]  # part that is played (PairSpec.roles) → model
 
+LOTS = 2  # version of how a rehearsal draws verdicts
+
 
 class Planner:
     """Collects steps by address: the same work asked for twice is one step."""
@@ -44,7 +46,7 @@ class Planner:
 
     @property
     def lots(self) -> dict[str, int]:
-        return {"lots": 1} if self.suite.lots else {}
+        return {"lots": LOTS} if self.suite.lots else {}
 
     def grader(self, source: Any) -> dict[str, int]:
         """Names and versions of what grades the answers to the problems of training: one, or one for each domain."""

@@ -17,7 +17,7 @@ Answered = tuple[Problem, Rollout, str]  # with the text of the response
 
 
 class Judge:
-    """Grades answers by the grader that a step names: {name: version}, and {"lots": 1} beside it in a rehearsal. Two stand where problems
+    """Grades answers by the grader that a step names: {name: version}, and {"lots": version} beside it in a rehearsal. Two stand where problems
 
     of two domains are graded: programs then go to "code", all else to the other.
 
@@ -82,10 +82,17 @@ class Judge:
                 [by_lot(rollout, verdict) for (_, rollout, _), verdict in zip(answered, verdicts, strict=True)] if self.lots else verdicts
             )
         programs = [(problem.tests or "", self.program(problem, rollout, text)) for problem, rollout, text in answered]
-        return pool.grade_many(programs, any_gold=self.any_gold, tell=tell)
+        verdicts = pool.grade_many(programs, any_gold=self.any_gold, tell=tell)
+        return [
+            by_lot(rollout, verdict) if self.lots and problem.solution is None else verdict
+            for (problem, rollout, _), verdict in zip(answered, verdicts, strict=True)
+        ]
 
     def program(self, problem: Problem, rollout: Rollout, text: str) -> str:
-        """What is handed to the grader of programs. In a rehearsal the lot decides between the reference solution and what was written."""
+        """What is handed to the grader of programs. In a rehearsal the lot decides between the reference solution, where there is one, and
+
+        what was written.
+        """
         if self.lots:
             right = problem.solution if drawn_right(rollout) else None
             return f"```python\n{right if right is not None else text}\n```"

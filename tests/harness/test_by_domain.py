@@ -174,6 +174,17 @@ def test_programs_go_to_their_tests_and_all_else_to_the_other_grader():
     assert [verdict.correct for verdict in verdicts] == [True, False, True, False]
 
 
+def test_a_rehearsal_calls_some_programs_right_where_no_solution_is_known():
+    """A method may ask for solved problems, and no stand-in solves one: tests are run, and then the lot decides."""
+    from harness.world import programs
+
+    problem = replace(programs.problems(1, 3)[0], solution=None)
+    answered = [(problem, Rollout(problem.id, sample, (), (sample,), "stop", ()), "```python\nx\n```") for sample in range(40)]
+    with Judge({"code": 1, "lots": 2}, any_gold=True, machine={"allow_unsafe": True}) as judge:
+        right = [verdict.correct for verdict in judge.grade(answered)]
+    assert 8 < sum(right) < 32
+
+
 # What is refused, before anything runs
 
 
