@@ -86,7 +86,7 @@ class Axis:
 
 
 def page(board: Board, place: Place = ALONE) -> str:
-    """The first page: what a reader may take away, and the table of each pair; as text."""
+    """The leaderboard of one suite: what a reader may take away, and the table of each pair; as text."""
     return (
         _environment()
         .get_template("leaderboard.html.j2")
@@ -101,7 +101,6 @@ def page(board: Board, place: Place = ALONE) -> str:
             axes=[axis(group) for group in board.groups],
             asked=[_asked(group) for group in board.groups],
             usual=[_usual(group) for group in board.groups],
-            several=len({group.suite for group in board.groups}) > 1,
             pairs=len({(group.suite, group.pair) for group in board.groups}),
             rows=sum(len(group.rows) for group in board.groups),
             exams=len({exam.sat[0] for group in board.groups for exam in group.exams}),
@@ -134,7 +133,7 @@ def offered(board: Board) -> Offered:
 
 def rendered(template: str, place: Place, **context: object) -> str:
     """Any other page of the site."""
-    common = {"place": place, "questions": QUESTIONS, "meters": METERS, "again": AGAIN}
+    common = {"place": place, "questions": QUESTIONS, "meters": METERS, "again": AGAIN, "files": FILES}
     return _environment().get_template(template).render({**common, **context})
 
 

@@ -1,19 +1,19 @@
-"""Many suites at once: which there are, what each method did in all of them, what was published. Pure, from the board alone."""
+"""Many suites at once: which there are, and what each method did in all of them. Pure, from the board alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness.shelf import LeftOut
-from reports.apart import Apart
+from harness.results import Result
 from reports.nouns import AGAIN, Board, Group, Row
-from reports.published import PublishedRow, PublishedTable
+from reports.tables import provenance, slug
 
 
 @dataclass(frozen=True)
 class SuiteEntry:
     name: str
+    file: str  # of its leaderboard, below the site's folder
     groups: tuple[Group, ...]  # by pair and budget
 
     @property
@@ -25,55 +25,61 @@ class SuiteEntry:
         return tuple(dict.fromkeys(row.method for group in self.groups for row in group.trained if row.method))
 
     @property
-    def ranked(self) -> bool:
-        return any(group.ranked for group in self.groups)
-
-
-@dataclass(frozen=True)
-class MethodResult:
-    """One row of a method, and the group in which its figures mean something."""
-
-    group: Group
-    row: Row
+    def seeds(self) -> int:
+        """The most that any trained row has."""
+        return max((group.seeds for group in self.groups), default=0)
 
 
 @dataclass(frozen=True)
 class MethodEntry:
     name: str
-    results: tuple[MethodResult, ...]  # suite by suite
-    published: tuple[tuple[PublishedTable, PublishedRow], ...]
-
-    @property
-    def suites(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(found.group.suite for found in self.results))
+    rows: tuple[tuple[Row, ...], ...]  # one a group, in their order: the row that is the entry as it stands first, then its variants
 
 
 @dataclass(frozen=True)
 class Index:
     suites: tuple[SuiteEntry, ...]
-    methods: tuple[MethodEntry, ...]  # by name; those that only a paper has, too
-    published: tuple[PublishedTable, ...]
-    apart: tuple[Apart, ...]
-    left_out: tuple[LeftOut, ...]
+    methods: tuple[MethodEntry, ...]  # those with rows, by name
 
 
 def index(board: Board) -> Index:
     """What stands on the first page of many suites. Figures of unlike suites are never averaged here: only differences are, in `apart`."""
-    names = dict.fromkeys(group.suite for group in board.groups)
-    suites = tuple(SuiteEntry(name, tuple(group for group in board.groups if group.suite == name)) for name in names)
-    results: dict[str, list[MethodResult]] = {}
-    for group in board.groups:
-        for row in _trained(group):
-            results.setdefault(row.method or row.label, []).append(MethodResult(group, row))
-    published: dict[str, list[tuple[PublishedTable, PublishedRow]]] = {}
-    for table in board.published:
-        for row in table.rows:
-            if row.method:
-                published.setdefault(row.method, []).append((table, row))
-    methods = tuple(
-        MethodEntry(name, tuple(results.get(name, ())), tuple(published.get(name, ()))) for name in sorted({*results, *published})
+    groups = board.groups
+    suites = tuple(
+        SuiteEntry(name, file, tuple(group for group in groups if group.suite == name)) for name, file in leaderboards(board).items()
     )
-    return Index(suites, methods, board.published, board.apart, board.left_out)
+    names = sorted({row.method or row.label for group in groups for row in _trained(group)})
+    return Index(suites, tuple(MethodEntry(name, tuple(tuple(_of(name, group)) for group in groups)) for name in names))
+
+
+def leaderboards(board: Board) -> dict[str, str]:
+    """Suite → the file of its leaderboard: the first page where there is one suite, else a page of its own whose name stays what it is."""
+    names = list(dict.fromkeys(group.suite for group in board.groups))
+    if len(names) < 2:
+        return dict.fromkeys(names, "index.html")
+    files: dict[str, str] = {}
+    for name in names:
+        file = f"leaderboards/{slug(name)}.html"
+        files[name] = file if file not in files.values() else f"leaderboards/{slug(name)}-{len(files)}.html"
+    return files
+
+
+def of_suite(board: Board, name: str, results: Iterable[Result]) -> Board:
+    """What of the board is of one suite. `results`: those of the whole board."""
+    mine = [result for result in results if result.suite == name and result.reported is None]
+    return replace(
+        board,
+        title=name,
+        groups=tuple(group for group in board.groups if group.suite == name),
+        deviations=tuple(replace(each, suites=()) for each in board.deviations if not each.suites or name in each.suites),
+        provenance=provenance(mine),
+        left_out=(),  # the first page names them
+    )
+
+
+def _of(name: str, group: Group) -> list[Row]:
+    mine = [row for row in _trained(group) if (row.method or row.label) == name]
+    return sorted(mine, key=lambda row: row.label != name)
 
 
 def _trained(group: Group) -> Iterable[Row]:

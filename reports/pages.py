@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from reports.edition import Edition
 
@@ -20,6 +21,7 @@ class Map:
     pages: tuple[PageLink, ...] = ()
     runs: frozenset[str] = frozenset()  # anchors of the rows that have a page of their own
     edition: Edition | None = None  # of a public site, which shows no statement, gold or answer of an exam
+    leaderboards: Mapping[str, str] = field(default_factory=dict)  # suite → the page of its leaderboard
 
     @property
     def public(self) -> bool:
@@ -34,6 +36,10 @@ class Place:
     of: str = "index.html"
     root: str = ""
     alone: bool = False
+
+    def leaderboard(self, suite: str) -> str:
+        """The way to it from this page."""
+        return self.root + self.site.leaderboards.get(suite, "index.html")
 
 
 ALONE = Place(alone=True)

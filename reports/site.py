@@ -8,16 +8,19 @@ from dataclasses import dataclass
 
 from harness.shelf import Shelf
 from harness.store import Store
+from methods import METHODS
 from reports import catalogued, comparing, data, html, latex, markdown, sheets, spreadsheet
 from reports.budgets import AnyBudget, any_budget
 from reports.columns import endpoint, primary
 from reports.drafts import Draft, Endpoint
 from reports.edition import edition
 from reports.grids import Grid, drafts_of, grids
+from reports.index import index, leaderboards, of_suite
 from reports.nouns import Board, Group
 from reports.pages import Map, PageLink, Place
 from reports.pictures import Pictures, pictures
 from reports.runs import run_page
+from reports.tables import slug
 
 File = tuple[str, str]
 SHEETS = (
@@ -48,8 +51,9 @@ def files(shelf: Shelf, board: Board, store: Store | None = None, public: str | 
     known = [_known(group, shelf, store) for group in board.groups]
     runs = frozenset(row.anchor for each in known for row in each.group.rows if row.label in each.drafts)
     frozen = edition(public, shelf) if public else None
-    site = Map(_pages(known, board), runs, frozen)
-    yield "index.html", html.page(board, Place(site, alone=True))
+    homes = leaderboards(board)
+    site = Map(_pages(known, board), runs, frozen, homes)
+    yield from _leaderboards(site, board, shelf, homes)
     for name, made in SHEETS:
         yield name, made(board)
     if frozen:
@@ -58,9 +62,7 @@ def files(shelf: Shelf, board: Board, store: Store | None = None, public: str | 
     yield "site.css", html.style()
     yield "site.js", html.script()
     shown = [grid for each in known for grid in _grids(each, shelf, None if frozen else store)]
-    suites = {
-        name: f"suites/{number}.html" for number, name in enumerate(sorted(shelf.suites or {})) if name in {e.group.suite for e in known}
-    }
+    suites = {name: f"suites/{slug(name)}.html" for name in homes if name in (shelf.suites or {})}
     if known:
         yield from _summaries(site, known, shown)
     for name, file in suites.items():
@@ -86,6 +88,16 @@ def files(shelf: Shelf, board: Board, store: Store | None = None, public: str | 
         yield from _problems(site, grid)
 
 
+def _leaderboards(site: Map, board: Board, shelf: Shelf, homes: dict[str, str]) -> Iterator[File]:
+    """The first page, which is the leaderboard itself where there is one suite."""
+    if len(homes) < 2:
+        yield "index.html", html.page(board, Place(site, alone=True))
+        return
+    yield "index.html", html.rendered("index.html.j2", Place(site, alone=True), board=board, index=index(board), known=METHODS)
+    for name, file in homes.items():
+        yield file, html.page(of_suite(board, name, shelf.results), Place(site, file, "../"))
+
+
 def _known(group: Group, shelf: Shelf, store: Store | None) -> Known:
     found = drafts_of(group, shelf.results)
     wanted, pass_k = primary((shelf.suites or {}).get(group.suite, {}), group.exams)
@@ -94,7 +106,8 @@ def _known(group: Group, shelf: Shelf, store: Store | None) -> Known:
 
 
 def _pages(known: list[Known], board: Board) -> tuple[PageLink, ...]:
-    found = [("index.html", "Leaderboard")]
+    several = len({each.group.suite for each in known}) > 1
+    found = [("index.html", "Suites" if several else "Leaderboard")]
     if known:
         found += [
             ("charts.html", "Charts"),

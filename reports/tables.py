@@ -54,7 +54,7 @@ def board(results: Sequence[Result], suites: Mapping[str, Mapping[str, Any]] | N
         title=" + ".join(names) or "no results",
         groups=tuple(groups),
         deviations=tuple(_deviations(names, suites)),
-        provenance=_provenance(results),
+        provenance=provenance(results),
         published=tables,
         apart=pooled_over(each for group in groups for each in group.apart),
     )
@@ -111,10 +111,10 @@ def _group(
     way = Way(untrained, teacher, over, (modes.get("student", "plain"), modes.get("teacher", "plain")))
 
     field = Field(exams, wanted, over, untrained, best, baseline, seeds, way, report.get("margins") or {}, elsewhere)
-    slug = _slug("-".join(filter(None, (results[0].suite, pair, budget if several else None))))
+    home = slug("-".join(filter(None, (results[0].suite, pair, budget if several else None))))
     rows: list[Row] = []
     retired: list[Row] = []
-    for draft, anchor in zip(found, _anchors(slug, [draft.label for draft in found]), strict=True):
+    for draft, anchor in zip(found, _anchors(home, [draft.label for draft in found]), strict=True):
         (rows if draft in in_suite else retired).append(row(draft, field, ranks.get(draft.label), anchor))
     if ranks:  # an order says something: give one only where ranks do
         rows.sort(key=lambda row: (BLOCKS.index(row.block), -(row.primary.value if row.primary else -1) if row.block == "method" else 0))
@@ -126,7 +126,7 @@ def _group(
         suite=results[0].suite,
         pair=pair,
         budget=budget if several else None,
-        anchor=slug,
+        anchor=home,
         exams=exams,
         primary=wanted,
         rows=tuple(rows),
@@ -179,22 +179,22 @@ def _with_retired(group: Group, budget: str | None, mine: Sequence[Result]) -> G
     return replace(group, retired=(*group.retired, *shown))
 
 
-def _anchors(slug: str, labels: Sequence[str]) -> Iterable[str]:
+def _anchors(home: str, labels: Sequence[str]) -> Iterable[str]:
     given: set[str] = set()
     for label in labels:
-        anchor = f"{slug}--{_slug(label)}"
+        anchor = f"{home}--{slug(label)}"
         anchor += "" if anchor not in given else f"-{len(given)}"
         given.add(anchor)
         yield anchor
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
     """What may stand in an address and in the name of a file; a long one keeps its beginning and a hash of the whole."""
-    slug = re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-") or "row"
-    return slug if len(slug) <= SLUG else f"{slug[: SLUG - 9]}-{digest(text)[:8]}"
+    made = re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-") or "row"
+    return made if len(made) <= SLUG else f"{made[: SLUG - 9]}-{digest(text)[:8]}"
 
 
-def _provenance(results: Sequence[Result]) -> Provenance:
+def provenance(results: Sequence[Result]) -> Provenance:
     commits: set[str] = set()
     versions: dict[str, set[str]] = {}
     for result in results:

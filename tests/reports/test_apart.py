@@ -110,6 +110,6 @@ def test_the_index_has_every_suite_and_what_each_method_did_in_it(suites):
     assert [entry.name for entry in found.suites] == ["a", "b", "c", "d"]
     assert [entry.name for entry in found.methods] == ["forward_kl", "placebo", "reverse_kl", "reverse_kl_topk", "trd"]
     trd = found.methods[-1]
-    assert trd.suites == ("a", "b", "c", "d") and len(trd.results) == 4
-    assert trd.results[-1].row.seeds == (0, 1, 2) and trd.results[-1].group.suite == "d"
+    assert [[row.label for row in rows] for rows in trd.rows] == [["trd"]] * 4 and trd.rows[-1][0].seeds == (0, 1, 2)
+    assert [entry.file for entry in found.suites] == [f"leaderboards/{name}.html" for name in "abcd"]
     assert found.suites[0].pairs == ("small-world",) and "trd" in found.suites[0].methods

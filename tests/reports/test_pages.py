@@ -2,9 +2,11 @@
 
 import csv
 import io
+import os
 import re
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import jinja2
 import pytest
@@ -243,13 +245,32 @@ def test_all_meters_are_shown(page):
     assert {"7.5", "5"} <= set(line(page.tables[1], "trd"))
 
 
-def test_several_suites_share_a_page(folder, three_seeds, tmp_path):
+def test_several_suites_have_an_index_and_a_leaderboard_each(folder, three_seeds, tmp_path):
     for row in three_seeds:
         write_result(folder.parent / "equal-budgets", row)
     assert len(read_results(folder.parent)) == len(read_results(folder)) + len(three_seeds)
-    text = reports.render([folder.parent], tmp_path)[0].read_text(encoding="utf-8")
-    assert "equal-budgets + quickstart" in text
-    assert "qwen3-1.7b-from-8b" in text
+    written = reports.render([folder.parent], tmp_path)
+    first = written[0].read_text(encoding="utf-8")
+    assert "<h1>2 suites</h1>" in first and "equal-budgets" in first and "quickstart" in first and '<table class="summary' not in first
+    assert "qwen3-1.7b-from-8b" in first and "qwen3-1.7b-from-8b" in (tmp_path / "leaderboards" / "equal-budgets.html").read_text()
+    assert "qwen3-1.7b-from-8b" not in (tmp_path / "leaderboards" / "quickstart.html").read_text()
+
+
+def test_every_link_of_a_site_leads_somewhere(folder, three_seeds, tmp_path):
+    for row in three_seeds:
+        write_result(folder.parent / "equal-budgets", row)
+    pages = {path: path.read_text(encoding="utf-8") for path in reports.render([folder.parent], tmp_path) if path.suffix == ".html"}
+    followed = 0
+    for path, text in pages.items():
+        for found in re.findall(r'(?:href|src)="([^"]*)"', text):
+            file, _, anchor = unescape(found).partition("#")
+            if file == "data:,":
+                continue
+            to = Path(os.path.normpath(path.parent / file)) if file else path
+            assert to.is_file(), f"{path}: {found}"
+            assert not anchor or f'id="{anchor}"' in pages[to], f"{path}: {found}"
+            followed += 1
+    assert followed > 500
 
 
 def test_no_results_make_a_page_too():

@@ -87,7 +87,7 @@ def test_a_run_page_says_all_that_is_known(home):
         "122,880",
     ):
         assert said in page, said
-    assert "../suites/0.html" in page and (home / "site" / "suites" / "0.html").exists()
+    assert "../suites/made.html" in page and (home / "site" / "suites" / "made.html").exists()
 
 
 def test_a_method_page_holds_its_results_in_every_suite(home, make_row):

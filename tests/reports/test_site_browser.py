@@ -15,7 +15,7 @@ RIGHT, WRONG = Verdict("correct", "4"), Verdict("wrong", "5")
 LABELS = ("student", "forward_kl", "trd", "opsd", "sft_teacher")
 PAGES = (
     "index.html", "charts.html", "problems.html", "compare.html", "answers.html", "papers.html", "methods.html", "methods/trd.html", "runs/made-small-world--trd.html",
-    "suites/0.html", "problems/made-small-world/exam/index.html", "problems/made-small-world/exam/1.html",
+    "suites/made.html", "problems/made-small-world/exam/index.html", "problems/made-small-world/exam/1.html",
 )  # fmt: skip
 
 
