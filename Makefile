@@ -18,10 +18,10 @@ quickstart: $(VENV)/installed
 	$(VENV)/bin/harness run suites/quickstart.yaml
 
 test: $(VENV)/installed-dev
-	$(VENV)/bin/python -m pytest -q -n 2 -m "not slow and not whole and not gpu and not vllm"
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not whole and not gpu and not vllm"
 
 slow: $(VENV)/installed-dev
-	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile -m "slow and not gpu and not vllm"
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup -m "slow and not gpu and not vllm"
 
 whole: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest -q -m whole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -56,6 +57,14 @@ def rows_of(folder: Path) -> dict[str, dict]:
     return found
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With --dist loadgroup: tests that share what their module makes go to one process, so that it is made once; all others go anywhere."""
+    for item in items:
+        fixtures = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+        if any(found.scope == "module" for each in fixtures for found in each):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+
+
 @contextlib.contextmanager
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
     """A folder that all processes of this session share, and whether it is still to be filled (this process alone may, then)."""
@@ -72,6 +81,26 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[t
 @pytest.fixture(scope="session")
 def command():
     return harness
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """The command line as `command` calls it, in this process: for what is said before any other process is needed."""
+
+    def call(*words: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        from harness.cli import main
+
+        out, err = io.StringIO(), io.StringIO()
+        with monkeypatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            for name, value in {"COLUMNS": "140", **(env or {})}.items():
+                patch.setenv(name, value)
+            try:
+                code = main([*map(str, words)])
+            except SystemExit as end:  # of argparse
+                code = int(end.code or 0)
+        return subprocess.CompletedProcess([*map(str, words)], code, out.getvalue(), err.getvalue())
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -187,9 +187,9 @@ def test_unpinned_data_sets_can_be_planned_and_are_listed(tmp_path):
     assert "someone/problems@unpinned" not in load_suite(suite(tmp_path, "0badc0de" * 5)).unpinned
 
 
-def test_a_run_on_unpinned_names_says_them_all_and_the_remedy(tmp_path, command):
+def test_a_run_on_unpinned_names_says_them_all_and_the_remedy(tmp_path, called):
     path = suite(tmp_path, "unpinned")
-    ran = command("run", path, "--store", tmp_path / "store", "--results", tmp_path / "results", "--report", tmp_path / "page")
+    ran = called("run", path, "--store", tmp_path / "store", "--results", tmp_path / "results", "--report", tmp_path / "page")
     assert ran.returncode == 2 and ran.stderr.count("\n") == 1
     for name in load_suite(path).unpinned:
         assert name in ran.stderr

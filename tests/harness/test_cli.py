@@ -33,19 +33,19 @@ def test_quick_commands_load_nothing_heavy(code: str, needed: set[str]) -> None:
     assert not (HEAVY - needed) & set(ran.stderr.split())
 
 
-def test_help_names_every_command_and_each_has_its_own(command) -> None:
-    said = command("--help").stdout
+def test_help_names_every_command_and_each_has_its_own(called) -> None:
+    said = called("--help").stdout
     for name in ("run", "plan", "report", "compare", "methods", "new-method", "show", "grade", "import", "doctor", "schema"):
         assert f"    {name} " in said or f"    {name}\n" in said
-        own = command(name, "--help")
+        own = called(name, "--help")
         assert own.returncode == 0 and own.stdout.startswith(f"usage: harness {name}")
 
 
-def test_a_misspelt_key_is_one_message_with_place_and_remedy(tmp_path, command) -> None:
+def test_a_misspelt_key_is_one_message_with_place_and_remedy(tmp_path, called) -> None:
     suite = tmp_path / "suite.yaml"
     suite.write_text((ROOT / "suites" / "smoke.yaml").read_text().replace("learning_rate:", "learning_rat:"))
     for name in ("run", "plan"):
-        ran = command(name, suite, "--store", tmp_path / "store")
+        ran = called(name, suite, "--store", tmp_path / "store")
         assert ran.returncode == 2
         assert "Traceback" not in ran.stderr and ran.stdout == ""
         assert f"{suite}:" in ran.stderr and "learning_rat" in ran.stderr and "learning_rate" in ran.stderr
@@ -65,8 +65,8 @@ def test_a_misspelt_key_is_one_message_with_place_and_remedy(tmp_path, command) 
         (("methods", "forward_lk"), "forward_kl"),
     ],
 )
-def test_wrong_words_are_one_message_and_exit_2(words, says: str, command) -> None:
-    ran = command(*words)
+def test_wrong_words_are_one_message_and_exit_2(words, says: str, called) -> None:
+    ran = called(*words)
     assert ran.returncode == 2
     assert says in ran.stderr and "Traceback" not in ran.stderr
     assert ran.stderr.startswith("harness: ") and ran.stderr.count("\n") == 1
@@ -130,6 +130,7 @@ def test_show_prints_both_readings_and_the_mask(finished, command) -> None:
     assert command("show", f"construct/{key}", "--store", store, "--sample", 99).returncode == 2
 
 
+@pytest.mark.slow
 def test_show_of_an_unknown_or_unclear_key(finished, command) -> None:
     unknown = command("show", "zzzz", "--store", finished / "store")
     assert unknown.returncode == 2 and "harness plan" in unknown.stderr and unknown.stderr.count("\n") == 1
@@ -137,6 +138,7 @@ def test_show_of_an_unknown_or_unclear_key(finished, command) -> None:
     assert command("show", "abc", "--store", finished / "nowhere").returncode == 2
 
 
+@pytest.mark.slow
 def test_plan_of_a_finished_suite_is_done(finished, command) -> None:
     said = command("plan", "suites/smoke.yaml", "--store", finished / "store").stdout
     assert ", 0 to do" in said

@@ -20,8 +20,8 @@ def test_it_tells_of_everything_and_writes_nothing(tmp_path: Path, command) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_as_data_it_says_the_same(tmp_path: Path, command) -> None:
-    ran = command("doctor", "--json", "--store", tmp_path, env={"HARNESS_SANDBOX": "landlock"})
+def test_as_data_it_says_the_same(tmp_path: Path, called) -> None:
+    ran = called("doctor", "--json", "--store", tmp_path, env={"HARNESS_SANDBOX": "landlock"})
     data = json.loads(ran.stdout)
     found = {(each["section"], each["name"]): each for each in data["checks"]}
     assert data["ready"] is True and ran.returncode == 0
@@ -30,8 +30,8 @@ def test_as_data_it_says_the_same(tmp_path: Path, command) -> None:
     assert all(each["remedy"] for each in data["checks"] if each["section"] == "optional packages" and each["state"] == "optional")
 
 
-def test_without_a_sandbox_it_names_the_remedies(tmp_path: Path, command) -> None:
-    ran = command("doctor", "--store", tmp_path, env={"HARNESS_SANDBOX": "none"})
+def test_without_a_sandbox_it_names_the_remedies(tmp_path: Path, called) -> None:
+    ran = called("doctor", "--store", tmp_path, env={"HARNESS_SANDBOX": "none"})
     assert ran.returncode == 0 and "exams of programs are refused" in ran.stdout
     for remedy in ("apt-get install bubblewrap", "5.13", "user namespaces", "--allow-unsafe"):
         assert remedy in ran.stdout

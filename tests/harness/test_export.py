@@ -39,6 +39,7 @@ def rows(finished) -> dict[str, Result]:
     return {row.label: row for row in found}
 
 
+@pytest.mark.slow
 def test_csv_and_json_hold_the_figures_of_the_rows(export, rows):
     _, said, _ = export("--to", "csv")
     trd = next(line for line in csv.DictReader(io.StringIO(said)) if line["label"] == "trd")
@@ -51,6 +52,7 @@ def test_csv_and_json_hold_the_figures_of_the_rows(export, rows):
     assert group["exams"][0]["name"] == "tiny-exam" and found["trd"]["answers"]["writer"] == rows["trd"].answers.writer
 
 
+@pytest.mark.slow
 def test_latex_has_value_and_delta_in_booktabs(export, rows, tmp_path):
     code, _, _ = export("--to", "latex", "--out", tmp_path / "t.tex")
     text = (tmp_path / "t.tex").read_text()
@@ -65,6 +67,7 @@ def test_latex_has_value_and_delta_in_booktabs(export, rows, tmp_path):
         assert {line.count("&") for line in rows_of} == {len(table[0]) - 1}
 
 
+@pytest.mark.slow
 def test_lm_eval_prints_our_results_and_we_read_them_back(export, finished, rows, tmp_path, capsys):
     code, _, _ = export("--to", "lm-eval", "--only", "trd", "--out", tmp_path, "--store", finished / "store")
     assert code == 0
@@ -87,6 +90,7 @@ def test_lm_eval_prints_our_results_and_we_read_them_back(export, finished, rows
     capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_inspect_gets_every_answer_with_its_verdict(export, finished, rows, tmp_path):
     for out in ("one", "two"):
         assert export("--to", "inspect", "--only", "trd", "--out", tmp_path / out, "--store", finished / "store")[0] == 0
@@ -101,6 +105,7 @@ def test_inspect_gets_every_answer_with_its_verdict(export, finished, rows, tmp_
     assert len(answers) == 32 * 4 and [right[problem] for problem in header["eval"]["dataset"]["sample_ids"]] == list(score.correct)
 
 
+@pytest.mark.slow
 def test_inspect_itself_reads_them(export, finished, rows, tmp_path):
     read_eval_log = pytest.importorskip("inspect_ai.log").read_eval_log
     export("--to", "inspect", "--only", "trd", "--out", tmp_path, "--store", finished / "store")
@@ -162,6 +167,7 @@ def test_the_hub_gets_entries_that_its_own_parser_takes(tmp_path):
         (("--to", "csv", "--task", "a=b", "--out", "."), "a folder. Name a file in it"),
     ],
 )
+@pytest.mark.slow
 def test_what_cannot_be_written_is_said(export, finished, words, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, _, err = export(*words, "--store", finished / "store")

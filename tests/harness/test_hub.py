@@ -255,6 +255,7 @@ def served(hub, home, spy, tiny_model, keep_model, tmp_path_factory) -> dict[str
     return dict(zip(wanted, ask(hub, home, "models", list(wanted.values())), strict=True))
 
 
+@pytest.mark.slow
 def test_a_model_comes_from_the_hub_at_its_revision(served, tiny_model):
     import torch
 
@@ -266,6 +267,7 @@ def test_a_model_comes_from_the_hub_at_its_revision(served, tiny_model):
     assert found["parameters"] == sum(p.numel() for p in model.parameters()) - model.model.embed_tokens.weight.numel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("which", "why"), [("no revision", f"{NOWHERE} is not a valid"), ("no id", "someone/nothing is not a")])
 def test_a_model_that_cannot_be_had_is_a_fault_at_once(served, which, why):
     for way in ("tokenizer", "stops", "parameters", "logits"):
@@ -273,6 +275,7 @@ def test_a_model_that_cannot_be_had_is_a_fault_at_once(served, which, why):
     assert served[which]["seconds"] < 15
 
 
+@pytest.mark.slow
 def test_a_model_of_pickles_is_refused_and_never_fetched(served, hub):
     assert "someone/pickled: its weights cannot be loaded (safetensors only" in served["pickled"]["logits"]
     assert "set `use_safetensors" not in served["pickled"]["logits"]
@@ -280,6 +283,7 @@ def test_a_model_of_pickles_is_refused_and_never_fetched(served, hub):
     assert not [each for each in hub.seen if each.endswith(".bin")]
 
 
+@pytest.mark.slow
 def test_a_models_code_is_not_run_even_where_the_terminal_says_yes(served, hub, spy):
     assert "someone/code: its weights cannot be loaded" in served["code"]["logits"]
     assert "someone/code: its config cannot be loaded" in served["code"]["parameters"]

@@ -433,19 +433,22 @@ def test_every_meter_ends_a_row_that_goes_on_until_its_budget_is_spent(tmp_path)
 
 
 @pytest.mark.parametrize("option", ["--store", "--results", "--report"])
-def test_the_places_of_a_rehearsal_cannot_be_chosen(tmp_path, option):
-    ran = harness_in(tmp_path, "run", written(tmp_path), "--rehearse", option, "elsewhere")
+def test_the_places_of_a_rehearsal_cannot_be_chosen(tmp_path, option, called, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = called("run", written(tmp_path), "--rehearse", option, "elsewhere")
     assert ran.returncode == 2 and ran.stderr.startswith(f"harness: {option} does not go with --rehearse")
     assert len(ran.stderr.splitlines()) == 1 and not (tmp_path / ".rehearsal").exists()
 
 
-def test_rows_without_a_rehearsal_and_a_folder_that_is_not_there_are_refused(tmp_path):
+def test_rows_without_a_rehearsal_and_a_folder_that_is_not_there_are_refused(tmp_path, called, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path = written(tmp_path)
-    assert "Add --rehearse" in harness_in(tmp_path, "run", path, "--rows", tmp_path).stderr
-    ran = harness_in(tmp_path, "run", path, "--rehearse", "--rows", "nowhere")
+    assert "Add --rehearse" in called("run", path, "--rows", tmp_path).stderr
+    ran = called("run", path, "--rehearse", "--rows", "nowhere")
     assert ran.returncode == 2 and "--rows nowhere: there is no such folder" in ran.stderr
 
 
-def test_a_suite_that_is_not_pinned_still_does_not_run(tmp_path):
-    ran = harness_in(tmp_path, "run", written(tmp_path))
+def test_a_suite_that_is_not_pinned_still_does_not_run(tmp_path, called, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = called("run", written(tmp_path))
     assert ran.returncode == 2 and "Qwen/Qwen3-1.7B@unpinned" in ran.stderr

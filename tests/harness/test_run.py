@@ -96,6 +96,28 @@ def at_work(store: Path, stage: str) -> bool:
     return any((store / stage).glob("*/attempt-*")) and not any((store / stage).glob("*/record.json"))
 
 
+def test_a_small_suite_of_random_models_runs_to_results_and_page(tmp_path, tiny_model, keep_model, command, called) -> None:
+    """From end to end in seconds: nothing is pretrained, and what random weights write is never right."""
+    student, teacher = (keep_model(tiny_model(seed=seed), tmp_path / who) for seed, who in enumerate(("student", "teacher")))
+    suite, store = (
+        small(tmp_path, "[forward_kl, trd]", f"pairs: {{tiny: {{student: {student}, teacher: {teacher}}}}}\n"),
+        tmp_path / "store",
+    )
+    ran = command(*run_words(suite, store, tmp_path / "results"))
+    assert ran.returncode == 0, ran.stderr
+    rows = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "results" / "small" / "tiny").glob("*.json")}
+    assert rows.keys() == {"student", "student_again", "teacher", "forward_kl.seed0", "trd.seed0"}
+    assert all(row["status"] == "done" and row["scores"]["tiny-exam"]["samples"] == 1 for row in rows.values())
+    assert rows["trd.seed0"]["cost"]["charged"]["updates"] == 2 and rows["trd.seed0"]["cost"]["charged"]["teacher_written"] > 0
+    assert "forward_kl" in (tmp_path / "page" / "index.html").read_text()
+    assert "0 to do" in called("plan", suite, "--store", store).stdout
+    listed = called("export", tmp_path / "results", "--to", "csv").stdout.splitlines()
+    assert sum(line.count("trd") > 0 for line in listed) == 1
+    checked = called("verify", tmp_path / "results", "--store", store, "--processes", "1")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.slow
 def test_a_second_run_does_no_work_and_writes_the_same(finished_copy, smoke_run) -> None:
     rows = sorted((finished_copy / "results").rglob("*.json"))
     before = {path: path.read_bytes() for path in rows}
@@ -116,6 +138,7 @@ def test_fresh_stores_give_the_same_results(pretrained_store, finished, tmp_path
     assert len(results_in(tmp_path / "results")) == 10
 
 
+@pytest.mark.slow
 def test_what_a_run_says_at_its_end(finished) -> None:
     said = (finished / "log").read_text()
     tokens = re.search(r"tokens written: rollout (\S+) \(each row alone (\S+)\) · teacher (\S+) .* · exam (\S+)", said)

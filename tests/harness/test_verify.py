@@ -109,6 +109,7 @@ def verify(home: Path, *more: str, capsys) -> tuple[int, str]:
     return code, capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_every_forgery_is_named_and_nothing_else(tampering, capsys):
     """One a row; the rows that nobody touched are not in the report."""
     of = tampering
@@ -156,6 +157,7 @@ def other_gold(rows: list[dict]) -> list[dict]:
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["seed", "gold", "torn", "gone", "edited", "protocol"])
 def test_forgeries_below_a_row(alone, capsys, kind):
     steps = alone.steps("student")
@@ -182,6 +184,7 @@ def test_forgeries_below_a_row(alone, capsys, kind):
     assert code == 1 and says in said
 
 
+@pytest.mark.slow
 def test_a_row_without_its_store_is_bad_input(tmp_path, alone, capsys):
     assert main(["verify", str(alone.home / "results"), "--store", str(tmp_path / "nowhere")]) == 2
     assert "there is no such store" in capsys.readouterr().err

@@ -433,8 +433,15 @@ def peak_gib(head, trained: bool, tokens: int = 16_384) -> float:
     return live.peak / 2**30
 
 
-@pytest.mark.parametrize("trained", [True, False], ids=["trained-head", "frozen-head"])
-@pytest.mark.parametrize("name", DIVERGENCES)
+@pytest.mark.parametrize(
+    ("name", "trained"),
+    # Some seconds each, for shapes alone: one stands for all in `make test`.
+    [
+        pytest.param(name, trained, id=f"{name}-{head}", marks=() if (name, trained) == ("jsd", True) else pytest.mark.slow)
+        for name in DIVERGENCES
+        for trained, head in ((True, "trained-head"), (False, "frozen-head"))
+    ],
+)
 def test_peak_memory_at_16384_tokens(name, trained, monkeypatch):
     monkeypatch.setitem(divergence.INNER_ENTRIES, "cpu", max(divergence.INNER_ENTRIES.values()))  # as on the device that allows most
     peak = peak_gib(lambda inputs: chunked_loss(Loss(DIVERGENCES[name]), **inputs)[0], trained)

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow
 def test_every_grader_is_measured(tmp_path: Path) -> None:
     command = [sys.executable, "tests/bench/math_grading.py", "--pairs", "12", "--rounds", "1", "--out", str(tmp_path / "rates.json")]
     done = subprocess.run(
