@@ -108,10 +108,14 @@ def _decides(a: Draft, b: Draft, over: Endpoint, delta: Difference, margin: floa
         return Decides(None, None, "no difference was found")
     if delta.seeds == 0:
         asked = samples_for(effect, exams, 0, alpha)
-        return Decides(None, max(asked)) if asked else Decides(None, None, "no number of answers would: it takes more problems")
+        return (
+            Decides(None, max(asked))
+            if asked
+            else Decides(None, None, "no number of answers per problem would decide it: that takes more problems")
+        )
     asked = seeds_and_samples_for(effect, exams, alpha, against, _seed_sd(found, over, exams, against))
     if asked is None:
-        return Decides(None, None, "neither 32 seeds nor 8 times the answers would: it takes more problems")
+        return Decides(None, None, "neither 32 seeds nor 8 times the answers would decide it: that takes more problems")
     return Decides(asked[0], max(exam.samples for exam in exams) * asked[1])
 
 

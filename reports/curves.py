@@ -26,7 +26,9 @@ def ks_of(exam: Exam) -> tuple[int, ...]:
 def _curves(rows: Sequence[Draft], exam: Exam) -> PassCurves:
     ks = ks_of(exam)
     there = [draft for draft in rows if draft.whole.get(exam.key) and draft.label != AGAIN]
-    return PassCurves(exam.name, ks, tuple(PassCurve(draft.label, draft.block, tuple(_points(draft, exam, ks))) for draft in there))
+    return PassCurves(
+        exam.name, exam.protocol, ks, tuple(PassCurve(draft.label, draft.block, tuple(_points(draft, exam, ks))) for draft in there)
+    )
 
 
 def _points(draft: Draft, exam: Exam, ks: Sequence[int]) -> Iterable[PassPoint]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from harness.statistics import Estimate
 from reports.nouns import Board
 
 FORMAT = 1
@@ -24,7 +25,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        said = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        # an estimate keeps what its interval follows from; a reader should not have to know how
+        return said | {"interval95": plain(value.interval95)} if isinstance(value, Estimate) else said
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

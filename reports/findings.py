@@ -48,6 +48,7 @@ class PassCurves:
     """Pass@k over k on one exam, of all rows that sat it whole."""
 
     exam: str
+    protocol: str  # an exam sat under two protocols has two curves
     ks: tuple[int, ...]
     rows: tuple[PassCurve, ...]
 

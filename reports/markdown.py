@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness.statistics import Estimate
 from reports.concluded import concluded, probability
-from reports.markup import as_text, code, inline, table
+from reports.markup import code, inline, spoken, table
 from reports.nouns import Beside, Board, Deviation, Exam, Group, Row
+from reports.printed import published
 from reports.sentence import noise
 from reports.summaries import analysis
-from reports.words import DASH, basis, gap, hours, interval, measured, percent, plain, plural, points, series
+from reports.words import DASH, basis, error, gap, hours, interval, measured, percent, plural, points, series
 
 
 def text(board: Board) -> str:
-    lines = [f"# {inline(board.title)}", ""]
+    lines = [
+        f"# {inline(board.title)}",
+        "",
+        "Students distilled from teachers and examined before and after, by opd-harness. Scores in percent, ± one standard error; differences "
+        "in points; in brackets 95% intervals.",
+        "",
+    ]
     for group in board.groups:
         lines += _group(group)
+    lines += published(board)
+    if board.left_out:
+        lines += ["## Left out", "", *(f"- {inline(each.path)}: {inline(each.said)}" for each in board.left_out), ""]
     if board.deviations:
         lines += ["## Deviations", "", *(f"- {inline(_deviation(each))}" for each in board.deviations), ""]
     said = board.provenance
@@ -34,17 +45,11 @@ def _group(group: Group) -> Iterable[str]:
         f"## {inline(group.pair)}" + (f", budget {inline(group.budget)}" if group.budget else ""),
         "",
         *((inline(group.pairing), "") if group.pairing else ()),
-        as_text(f"{plain(group.sentence)} {noise(group)}"),
+        f"{spoken(group.sentence)} {noise(group)}".strip(),
         "",
     )
-    control = ["Δ best control"] if group.controlled else []
-    head = ["rank", "row", f"{group.primary.title} ±", "Δ base [95%]", "p", *control, "H100-h", "seeds", "division", "sees", "marks"]
-    yield from table(head, [_summary(row, group) for row in group.rows])
-    yield from (
-        "",
-        f"The score is {inline(_basis(group))}, in percent; differences in points, paired.",
-        "",
-    )
+    yield from table(_heads(group), [_summary(row, group) for row in group.rows])
+    yield from ("", _caption(group), "")
     head = [
         "row",
         *(f"{_exam(exam)} {figure}" for exam in group.exams for figure in _figures(exam)),
@@ -52,6 +57,7 @@ def _group(group: Group) -> Iterable[str]:
     yield from (*(f"- {_sat(exam)}" for exam in group.exams), "")
     yield from table(head, [_scores(row, group) for row in group.rows])
     yield ""
+    yield from _level(group)
     if group.beside:
         yield from _beside(group, group.beside)
     broken = [row for row in group.rows if row.reason]
@@ -61,6 +67,52 @@ def _group(group: Group) -> Iterable[str]:
     yield from analysis(group)
     if group.retired:
         yield from ("No longer in the suite: " + ", ".join(f"`{code(row.label)}`" for row in group.retired) + ".", "")
+
+
+def _heads(group: Group) -> list[str]:
+    """No column in which all rows would say the same: the caption says it."""
+    return [
+        *(["rank"] if group.ranked else []),
+        "row",
+        "kind",
+        f"{group.primary.title} ±",
+        "Δ base [95%]",
+        "p",
+        "beyond noise",
+        *(["Δ best control"] if group.controlled else []),
+        "H100-h",
+        *([] if group.like_seeds else ["seeds"]),
+        *([] if group.like_divisions else ["division"]),
+        "sees",
+        "marks",
+    ]
+
+
+def _caption(group: Group) -> str:
+    said = f"The score is {_basis(group)}, in percent. Differences in points, paired on problems{' and seeds' if group.seeds > 1 else ''}"
+    if any(row.base and row.base.p_value is not None for row in group.trained):
+        said += "; p against the untrained student, corrected for the number of rows in the suite"
+    if group.noise:
+        said += f"; noise reaches from {interval((group.noise.low, group.noise.high))}, as things differed that nothing sets apart"
+    alike = [
+        *([f"division {row.division}" for row in group.trained[:1]] if group.like_divisions else []),
+        *([plural(group.seeds, "training seed")] if group.like_seeds and group.seeds else []),
+    ]
+    return inline(f"{said}." + (f" All trained rows: {', '.join(alike)}." if alike else ""))
+
+
+def _level(group: Group) -> Iterable[str]:
+    """Scores without an error because nothing varied have an interval all the same, and it is wide where problems are few."""
+    found: dict[str, list[str]] = {}
+    for at, exam in enumerate(group.exams):
+        for row in group.rows:
+            avg = row.cells[at].avg
+            if avg and avg.stderr == 0 and avg.interval95:
+                low, high = (percent(bound) for bound in avg.interval95)
+                found.setdefault(f"{inline(exam.name)} {percent(avg.value)}, {low} to {high}", []).append(f"`{code(row.label)}`")
+    if found:
+        yield "± – stands where no problem differed from another, so that there is no spread to take an error from. Such a score is not without error; counting each problem once, its 95% interval is:"
+        yield from ("", *(f"- {said}: {series(labels)}" for said, labels in found.items()), "")
 
 
 def _beside(group: Group, found: Beside) -> Iterable[str]:
@@ -118,15 +170,17 @@ def _sat(exam: Exam) -> str:
 def _summary(row: Row, group: Group) -> list[str]:
     trained = row.block in ("method", "control")
     return [
-        _rank(row),
+        *([_rank(row)] if group.ranked else []),
         f"`{code(row.label)}`",
+        row.block,
         _with_error(row.primary),
         f"{points(row.base.value)} [{interval(row.base.interval95)}]" if row.base else gap(None, row.label == group.untrained),
         probability(row.base.p_value) if trained and row.base and row.base.p_value is not None else DASH,
+        row.beyond or DASH,
         *([gap(row.control and row.control.value, row.label == group.best_control)] if group.controlled else []),
         hours(row.cost.gpu_hours) if row.cost else DASH,
-        str(len(row.seeds)) if row.seeds else DASH,
-        inline(row.division),
+        *([] if group.like_seeds else [str(len(row.seeds)) if row.seeds else DASH]),
+        *([] if group.like_divisions else [inline(row.division)]),
         ", ".join(row.sees) or DASH,
         inline("; ".join([*([row.reason] if row.reason else []), *row.marks])) or DASH,
     ]
@@ -149,5 +203,5 @@ def _rank(row: Row) -> str:
     return DASH if row.rank is None else str(row.rank[0]) if row.rank[0] == row.rank[1] else f"{row.rank[0]}–{row.rank[1]}"
 
 
-def _with_error(found) -> str:
-    return DASH if found is None else percent(found.value) + (f" ± {percent(found.stderr)}" if found.stderr is not None else "")
+def _with_error(found: Estimate | None) -> str:
+    return DASH if found is None else percent(found.value) + (f" ± {error(found.stderr)}" if found.stderr is not None else "")

@@ -129,14 +129,13 @@ def _claim(
 
 
 def power(claimed: float, ours: Delta) -> float | None:
-    """The chance that our interval would have left out zero, were the claimed difference the true one. None without a standard error.
+    """The chance that our interval would have left out zero, were the claimed difference the true one. None without a standard error, or where
+    no problem differed from another: that is no error of zero.
 
     The normal approximation, with the critical value of our own interval.
     """
-    if ours.stderr is None or ours.interval95 is None:
+    if not ours.stderr or ours.interval95 is None:
         return None
-    if ours.stderr == 0:
-        return 1.0 if claimed else 0.0
     critical = (ours.interval95[1] - ours.interval95[0]) / 2 / ours.stderr
     shift = abs(claimed) / ours.stderr
     return float(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift))
@@ -151,6 +150,8 @@ def judged(claimed: float, reading: float, ours: Delta | None) -> tuple[str | No
         return None, "not measured here"
     if abs(claimed) <= reading:
         return None, "no difference is claimed"
+    if ours.stderr == 0:
+        return None, "here the two differ alike on every problem, so that nothing is known of the error"
     sign = 1 if claimed > 0 else -1
     low, high = sorted(sign * bound for bound in ours.interval95)  # seen from the claimed direction
     least, most = abs(claimed) - reading, abs(claimed) + reading

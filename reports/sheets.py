@@ -1,4 +1,7 @@
-"""The analysis as CSV: by difficulty, what was written, the course of training, token limits. Tidy: one line a figure's place, shares as fractions."""
+"""What a row alone cannot hold, as CSV: claims, margins, Pass@k; by difficulty, what was written, the course of training, token limits.
+
+Tidy: one line a figure's place. Shares and differences of shares are fractions, lengths tokens.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,27 @@ WRITTEN = (
 COURSE = (*PLACE, "measure", "attempts", "at", "value")
 
 CAPS = (*PLACE, "exam", "protocol", "max_tokens", "avg")
+CLAIMS = (
+    "suite", "pair", "budget", "say", "that", "on", "margin", "verdict", "delta", "delta_low", "delta_high", "p_holm", "seeds", "reason",
+    "decided_by_seeds", "decided_by_answers", "decided_by",
+)  # fmt: skip
+MARGINS = (*PLACE, "name", "margin", "verdict", "delta", "delta_low", "delta_high", "reason")
+PASSK = (*PLACE, "exam", "protocol", "k", "every", "pass", "pass_stderr", "pass_low", "pass_high")
+
+
+def claims(board: Board) -> str:
+    """What became of each claim of a suite. `decided_by_*`: what would decide it, were the difference found the true one."""
+    return lines(CLAIMS, (line for group in board.groups for line in _claims(group)))
+
+
+def margins(board: Board) -> str:
+    """What training must not break: rows by margins."""
+    return lines(MARGINS, (line for group in board.groups for line in _margins(group)))
+
+
+def passk(board: Board) -> str:
+    """Pass@k over k; `every`: k is the number of samples, where each problem is one draw."""
+    return lines(PASSK, (line for group in board.groups for line in _passk(group)))
 
 
 def difficulty(board: Board) -> str:
@@ -42,6 +66,31 @@ def _caps(group: Group) -> Iterable[Sequence[object]]:
         for row in found.rows:
             for cap, value in zip(found.caps, row.values, strict=True):
                 yield (*_place(group, row.label), found.exam.name, found.exam.protocol, cap, value)
+
+
+def _claims(group: Group) -> Iterable[Sequence[object]]:
+    for each in group.verdicts:
+        needs = each.decides
+        yield (
+            group.suite, group.pair, group.budget, each.say, each.that, each.on, each.margin, each.verdict, *_delta(each.delta), each.p_value,
+            each.delta and each.delta.seeds, each.reason, needs and needs.seeds, needs and needs.samples, needs and needs.reason,
+        )  # fmt: skip
+
+
+def _margins(group: Group) -> Iterable[Sequence[object]]:
+    for row in group.rows:
+        for each in row.kept:
+            yield (*_place(group, row.label), each.name, each.margin, each.verdict, *_delta(each.delta), each.reason)
+
+
+def _passk(group: Group) -> Iterable[Sequence[object]]:
+    for found in group.curves:
+        for row in found.rows:
+            for point in row.points:
+                yield (
+                    *_place(group, row.label), found.exam, found.protocol, point.k, int(point.every), point.value.value, point.value.stderr,
+                    *(point.value.interval95 or (None, None)),
+                )  # fmt: skip
 
 
 def _place(group: Group, label: str) -> tuple:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from harness.results import Meters
+from reports.findings import Kept
 from reports.nouns import Board, Cell, Exam, Group, Row
 from reports.words import basis
 
@@ -23,6 +24,11 @@ PRIMARY = (
     "delta_baseline",
     "rank_low",
     "rank_high",
+    "recovered",
+    "recovered_low",
+    "recovered_high",
+    "recovered_reason",
+    "margins",
 )
 EXAM = (
     "exam",
@@ -82,7 +88,19 @@ def _primary(group: Group, row: Row) -> tuple:
     return (
         basis(said.title, said.over, said.weight, said.asked), row.primary and row.primary.value, row.primary and row.primary.stderr, row.base and row.base.value, low, high,
         row.base and row.base.p_value, row.control and row.control.value, row.baseline and row.baseline.value, *(row.rank or (None, None)),
+        *_recovered(row), "; ".join(map(_margin, row.kept)),
     )  # fmt: skip
+
+
+def _recovered(row: Row) -> tuple:
+    """The share of the way to the teacher, 1 for all of it, its interval; or why there is none."""
+    found = row.recovered
+    return (None,) * 4 if found is None else (found.share, *(found.interval95 or (None, None)), found.reason)
+
+
+def _margin(kept: Kept) -> str:
+    """In a word; `margins.csv` has the figures."""
+    return f"{kept.name} {kept.verdict or 'no verdict'}"
 
 
 def _exam(exam: Exam | None, cell: Cell | None) -> tuple:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reports.markup import code, inline, table
-from reports.nouns import Audited, Compared, Course, Delta, Difficulty, Group, Measure, Measured, UnderCaps, Writing
+from reports.nouns import Audited, Compared, Course, CourseRow, Delta, Difficulty, Group, Measure, Measured, UnderCaps, Writing
 from reports.sparklines import shown
-from reports.words import DASH, amount, bucket, gap, interval, percent, plural, shared, tokens
+from reports.words import DASH, amount, bucket, gap, interval, percent, plural, series, shared, tokens
 
 
 def analysis(group: Group) -> Iterable[str]:
@@ -114,21 +114,40 @@ def _written(writing: Writing) -> Iterable[str]:
 
 
 def _course(course: Course) -> Iterable[str]:
+    seen = [at for at in range(len(course.measures)) if any(_known(row.measured[at]) for row in course.rows)]
     yield from (
         "### The course of training",
         "",
         "First → last part of the run, means over the tokens trained on; right and wrong: the student's own attempt.",
         "",
-        *(f"- {measure.head}: {inline(measure.meaning)}" for measure in course.measures),
+        *(f"- {course.measures[at].head}: {inline(course.measures[at].meaning)}" for at in seen),
         "",
     )
-    lines = []
-    for row in course.rows:
-        cells = [f"`{code(row.label)}`"]
-        for measure, measured in zip(course.measures, row.measured, strict=True):
-            cells.append(_ends(measured, measure))
-        lines.append(cells)
-    yield from (*table(["row", *(measure.head for measure in course.measures)], lines), "")
+    followed = [row for row in course.rows if any(_known(row.measured[at]) for at in seen)]
+    lines = [[f"`{code(row.label)}`", *(_ends(row.measured[at], course.measures[at]) for at in seen)] for row in followed]
+    if lines:
+        yield from (*table(["row", *(course.measures[at].head for at in seen)], lines), "")
+    yield from _lacking(course, seen, [row for row in course.rows if row not in followed])
+
+
+def _lacking(course: Course, seen: Sequence[int], without: Sequence[CourseRow]) -> Iterable[str]:
+    """What nobody has and who has nothing, once each."""
+    said: list[str] = []
+    for at, measure in enumerate(course.measures):
+        if at not in seen:
+            why = series(list(dict.fromkeys(row.measured[at].lacks or "nothing was kept" for row in course.rows if row not in without)))
+            said.append(f"- No {measure.head}" + (f": {inline(why)}." if why else "."))
+    rows: dict[str, list[str]] = {}
+    for row in without:
+        why = series(list(dict.fromkeys(measured.lacks for measured in row.measured if measured.lacks)))
+        rows.setdefault(why, []).append(f"`{code(row.label)}`")
+    said += [f"- Not followed: {series(labels)}" + (f"; {inline(why)}." if why else ".") for why, labels in rows.items()]
+    if said:
+        yield from (*said, "")
+
+
+def _known(measured: Measured) -> bool:
+    return any(line.known for line in measured.lines)
 
 
 def _ends(measured: Measured, measure: Measure) -> str:

@@ -19,9 +19,10 @@ from rich.text import Text
 from harness.results import Result
 from reports.concluded import verdict_line
 from reports.nouns import Beside, BesideCell, Board, Group, LmFigure, Row
+from reports.printed import counted
 from reports.sentence import noise
 from reports.tables import board
-from reports.words import DASH, gap, hours, measured, percent, plural, points
+from reports.words import DASH, error, gap, hours, measured, percent, plural, points
 
 WIDTH = 100
 DISPENSABLE = ("H100-h", "marks", "Δ control", "95%")  # in the order in which they go where there is no room
@@ -52,6 +53,8 @@ def renderable(made: Board) -> Stack:
             *_verdicts(group),
             *([_Elsewhere(group.beside, group.untrained)] if group.beside else []),
         ]
+    if made.published:
+        parts.append(Text(f"\n{counted(made.published)}; on the page, papers.html.", style="dim"))
     return Stack(*parts)
 
 
@@ -139,7 +142,7 @@ def _cells(row: Row, group: Group) -> dict[str, Text]:
     style = {"above": "green", "below": "red"}.get(row.beyond or "", "")
     primary = DASH if row.primary is None else percent(row.primary.value)
     if row.primary and row.primary.stderr is not None:
-        primary += f" ± {percent(row.primary.stderr)}"
+        primary += f" ± {error(row.primary.stderr)}"
     bounds = row.base.interval95 if row.base else None
     marks = [*([row.status] if row.reason else []), *_marks(row)]
     return {

@@ -14,6 +14,12 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     return DASH if fraction is None else f"{100 * fraction:.{digits}f}".replace("-", MINUS)
 
 
+def error(stderr: float) -> str:
+    """One standard error of a share, in points. Zero is no error that is known: nothing varied, so there was nothing to take one from."""
+    said = percent(stderr)
+    return DASH if stderr == 0 else "< 0.1" if said == "0.0" else said
+
+
 def points(fraction: float | None, digits: int = 1) -> str:
     """A difference of fractions in points, with its sign."""
     if fraction is None:

@@ -15,9 +15,13 @@ from harness.records import Fault
 from harness.results import Result
 from harness.shelf import read_shelf
 from harness.store import Store, write_atomically
-from reports import data, latex, markdown, spreadsheet
+from reports import data, latex, markdown, sheets, spreadsheet
 
 TABLES = {"csv": spreadsheet.text, "json": data.text, "markdown": markdown.text, "latex": latex.text}  # one text each
+SHEETS = {
+    "rows": spreadsheet.text, "claims": sheets.claims, "margins": sheets.margins, "passk": sheets.passk, "difficulty": sheets.difficulty,
+    "written": sheets.written, "course": sheets.course, "caps": sheets.caps,
+}  # fmt: skip
 ANSWERS = {"lm-eval": lm_eval.write, "inspect": inspect_log.write, "evalplus": evalplus.write}  # with completions, a folder a row
 FOLDERS = (*ANSWERS, "hub")
 
@@ -35,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=Path, metavar="RESULTS", help="a suite's folder of results, or a parent of several")
     parser.add_argument("--to", required=True, choices=[*TABLES, *FOLDERS], metavar="FORMAT", help=", ".join([*TABLES, *FOLDERS]))
     parser.add_argument("--out", type=Path, metavar="PATH", help="where it goes: a file for tables, a folder for the others")
+    parser.add_argument(
+        "--sheet", choices=list(SHEETS), default="rows", metavar="SHEET", help=f"with csv: {', '.join(SHEETS)} (default: %(default)s)"
+    )
     parser.add_argument("--store", type=Path, default=STORE, metavar="DIR", help="where completions are kept (default: %(default)s)")
     parser.add_argument("--only", default="*", metavar="GLOB", help="with a folder a row: rows whose label matches")
     parser.add_argument(
@@ -43,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.sheet != "rows" and args.to != "csv":
+        raise Fault(f"--sheet {args.sheet} is a sheet of the CSV. Leave it out, or write --to csv.")
     if args.to in TABLES:
         return table(args)
     if args.out is None:
@@ -67,7 +76,7 @@ def table(args: argparse.Namespace) -> int:
         print(f"harness: {each.path}: left out: {each.said}", file=sys.stderr)
     if not board.groups:
         raise Fault(f"{args.results}: no row of results in there. Run `harness run SUITE` first, or name the folder that it wrote to.")
-    text = TABLES[args.to](board)
+    text = (SHEETS[args.sheet] if args.to == "csv" else TABLES[args.to])(board)
     if args.out is None:
         sys.stdout.write(text)
     elif args.out.is_dir():

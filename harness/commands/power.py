@@ -34,7 +34,7 @@ def lines(found: dict[str, Any]) -> list[str]:
             asked = ", ".join(f"{n} on {name}" for name, n in primary["samples_wanted"].items())
             made.append(f"  to find {points(wanted)} so, at least cost: n = {asked} ({primary['answers_wanted']:,} answers a row)")
         else:
-            made.append(f"  to find {points(wanted)} so no number of answers would do: it takes more seeds, or more problems")
+            made.append(f"  no number of answers per problem finds {points(wanted)}: it takes more seeds, or more problems")
     if found["claims"]:
         made += ["", f"claims: the smallest difference beyond the margin that decides, and the power at {points(wanted)}"]
         wide = max(len(claim["that"]) for claim in found["claims"])

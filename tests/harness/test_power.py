@@ -128,6 +128,12 @@ def test_a_plan_tells_what_its_exams_detect(suite, tmp_path):
     assert max(map(len, lines_of.lines(asdict(found)))) <= 140
 
 
+def test_where_answers_alone_do_not_help_the_plan_says_what_would(suite):
+    found = asdict(power(suite, plan(suite), {}, 0.001))
+    assert found["primary"]["samples_wanted"] is None
+    assert "  no number of answers per problem finds 0.1: it takes more seeds, or more problems" in lines_of.lines(found)
+
+
 def test_one_seed_tells_of_checkpoints_and_decides_no_claim(suite):
     one = replace(suite, seeds=suite.seeds.model_copy(update={"train": [0]}))
     found = power(one, plan(one), {}, 0.02)

@@ -18,7 +18,7 @@ def test_it_writes_its_files_and_prints_the_table(folder, tmp_path, capsys):
     assert report.run(arguments(folder, "--out", tmp_path / "out")) == 0
     files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert files >= {
-        "caps.csv", "course.csv", "difficulty.csv", "index.html", "leaderboard.csv", "leaderboard.md", "written.csv", "site.css", "site.js",
+        "caps.csv", "claims.csv", "course.csv", "difficulty.csv", "margins.csv", "passk.csv", "index.html", "leaderboard.csv", "leaderboard.md", "written.csv", "site.css", "site.js",
         "charts.html", "problems.html", "compare.html", "methods.html", "methods/trd.html", "problems/quickstart-small-world/chain-hard/index.html",
         "runs/quickstart-small-world--trd.html", "data/quickstart-small-world.js",
     }  # fmt: skip
