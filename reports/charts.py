@@ -100,6 +100,7 @@ def chart(found: UnderCaps, colours: Sequence[str]) -> Chart:
 def coloured(group: Group) -> list[str]:
     """The trained rows that any chart of the group has: a row's place here is its colour in all of them."""
     drawn = {row.label for found in group.under_caps for row in found.rows}
+    drawn |= {row.label for found in group.curves for row in found.rows} | {row.label for row in group.trained if row.primary}
     return [row.label for row in group.trained if row.label in drawn]
 
 

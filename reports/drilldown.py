@@ -72,7 +72,7 @@ def _sitting(store: Store, record: Record, seed: int | None, longest: int, per_c
     return Sitting(
         asked,
         {problem: tuple(grade.verdict.verdict for grade in found) for problem, found in by_problem.items()},
-        {problem: tuple(sorted(found, key=lambda each: each.sample)) for problem, found in shown.items()},
+        {problem: tuple(sorted(found, key=lambda each: (each.verdict != "correct", each.sample))) for problem, found in shown.items()},
     )
 
 

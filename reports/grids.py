@@ -17,7 +17,7 @@ from reports.nouns import Exam, Group, Row
 
 @dataclass(frozen=True)
 class GridCell:
-    """All seeds together. `verdicts`: how often each was given, where the store says; most frequent first."""
+    """All seeds together. `verdicts`: how often each was given, where the store says; the right ones first, then the most frequent."""
 
     right: int
     of: int
@@ -106,7 +106,7 @@ def _cell(at: int, scores: Mapping[int | None, ExamScore], sittings: Sequence[Si
     name = questions[at].id
     said = [verdict for each in sittings for verdict in each.verdicts.get(name, ())]
     counts = {verdict: said.count(verdict) for verdict in said}
-    verdicts = tuple(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+    verdicts = tuple(sorted(counts.items(), key=lambda each: (each[0] != "correct", -each[1], each[0])))
     shown = [completion for each in sittings for completion in each.shown.get(name, ())]
     return GridCell(right, of, verdicts, tuple(shown[: drilldown.PER_CELL]))
 

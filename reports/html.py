@@ -45,16 +45,17 @@ QUESTIONS = {
     "keep": "which rollouts count",
     "also": "further terms",
 }
-FOLLOWED = {  # figures of a log that are drawn, and their units
-    "objective": "nats a token",
-    "kl_forward": "KL(teacher ‖ student), nats a token",
-    "kl_reverse": "KL(student ‖ teacher), nats a token",
-    "student_entropy": "nats a token",
-    "teacher_entropy": "nats a token",
-    "same_top": "share of tokens",
-    "gradient_norm": "before clipping",
-    "learning_rate": "",
+FOLLOWED = {  # figures of a log that are drawn, in this order: what they are called, and their units
+    "objective": ("objective", "what was minimised, a token"),
+    "kl_forward": ("forward KL", "KL(teacher ‖ student), nats a token"),
+    "kl_reverse": ("reverse KL", "KL(student ‖ teacher), nats a token"),
+    "student_entropy": ("entropy of the student", "nats a token"),
+    "teacher_entropy": ("entropy of the teacher", "nats a token"),
+    "same_top": ("same likeliest token", "share of tokens"),
+    "gradient_norm": ("norm of the gradient", "before clipping"),
+    "learning_rate": ("learning rate", ""),
 }
+TOKENS = ("student_written", "teacher_written", "teacher_read", "trained")  # meters that count tokens
 METERS = {
     "updates": "updates",
     "epochs": "epochs",
@@ -133,7 +134,7 @@ def offered(board: Board) -> Offered:
 
 def rendered(template: str, place: Place, **context: object) -> str:
     """Any other page of the site."""
-    common = {"place": place, "questions": QUESTIONS, "meters": METERS, "again": AGAIN, "files": FILES}
+    common = {"place": place, "questions": QUESTIONS, "meters": METERS, "again": AGAIN, "blocks": BLOCKS, "files": FILES}
     return _environment().get_template(template).render({**common, **context})
 
 
@@ -190,6 +191,7 @@ def _environment() -> jinja2.Environment:
         "per_cell": PER_CELL,
         "curve": curve,
         "followed": FOLLOWED,
+        "counts_tokens": TOKENS,
         "went": went,
     }
     return environment
@@ -248,7 +250,8 @@ def shade(share: float | None) -> str:
 def curve(name: str, values: Sequence[float]) -> Plot:
     """One figure of the log over the updates."""
     series = Series(name, tuple(float(at + 1) for at in range(len(values))), tuple(values), hue=0)
-    return plot(name.replace("_", " "), [series], "updates", FOLLOWED[name], width=380, height=130, named=False)
+    title, unit = FOLLOWED[name]
+    return plot(title, [series], "updates", unit, width=368, height=130, names="none")
 
 
 def answer(row: Row, question: str) -> str:

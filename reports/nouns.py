@@ -384,11 +384,6 @@ class Group:
     curves: tuple[PassCurves, ...] = ()  # one an exam
 
     @property
-    def band(self) -> float | None:
-        """Differences between identical things reach this far, one way or the other."""
-        return max(-self.noise.low, self.noise.high) if self.noise else None
-
-    @property
     def checkpoints(self) -> bool:
         """Too few seeds to compare methods: differences are of these checkpoints alone, and carry neither ranks nor bold."""
         return self.seeds < SEEDS_FOR_RANKS

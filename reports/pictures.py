@@ -1,4 +1,4 @@
-"""The charts of one group: accuracy against cost, Pass@k curves, differences by exam, lengths of what was written."""
+"""The charts of one group: accuracy against cost, differences by exam, Pass@k, training, lengths of what was written."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.results import Result
+from harness.store import Store
+from reports.charts import coloured
 from reports.findings import PassCurves
 from reports.nouns import Group, Row
-from reports.plots import Mark, Plot, Series, Strips, plot, strips
+from reports.plots import Plot, Series, plot
+from reports.strips import Mark, Strips, strips
+from reports.training import Training, on_the_way, training
 from reports.words import percent, points, tokens
+
+UNITS = (("H100-hours", 1.0), ("H100-minutes", 60.0), ("H100-seconds", 3.6e3), ("H100-milliseconds", 3.6e6), ("H100-microseconds", 3.6e9))
 
 
 @dataclass(frozen=True)
@@ -17,17 +24,43 @@ class Pictures:
     group: Group
     pareto: Plot | None
     front: tuple[str, ...]  # labels of the rows that nothing beats at their cost
-    curves: tuple[Plot, ...]
     forest: Strips | None
+    curves: tuple[Plot, ...]
+    on_the_way: tuple[Plot, ...]  # exams over the course of training
+    training: Training | None
     lengths: Strips | None
 
+    @property
+    def jumps(self) -> tuple[tuple[str, str], ...]:
+        """Where on the page each chart stands, and what it is called in a list of them."""
+        there = (
+            ("cost", "cost", self.pareto),
+            ("forest", "differences", self.forest),
+            ("pass", "Pass@k", self.curves),
+            ("training", "training", self.on_the_way or self.training),
+            ("caps", "token limit", self.group.under_caps),
+            ("lengths", "lengths", self.lengths),
+            ("outcomes", "attempt and rewrite", self.group.writing and self.group.writing.outcomes),
+        )
+        return tuple((f"{self.group.anchor}--{name}", said) for name, said, made in there if made)
 
-def pictures(group: Group) -> Pictures:
-    colours = {row.label: at for at, row in enumerate(group.trained)}
+
+def pictures(group: Group, found: Mapping[str, Sequence[Result]] | None = None, store: Store | None = None) -> Pictures:
+    """`found`: the results behind each row, whose logs are drawn as far as the store has them."""
+    colours = {label: at for at, label in enumerate(coloured(group))}
     priced = [row for row in group.trained if row.primary and row.cost and row.cost.gpu_hours > 0]
     on_front = front(priced)
     curves = tuple(made for found in group.curves if (made := _curves(found, colours)))
-    return Pictures(group, _pareto(group, priced, on_front, colours), on_front, curves, _forest(group), _lengths(group, colours))
+    return Pictures(
+        group,
+        _pareto(group, priced, on_front, colours),
+        on_front,
+        _forest(group),
+        curves,
+        on_the_way(group, colours),
+        training(found or {}, store, colours),
+        _lengths(group),
+    )
 
 
 def front(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -43,34 +76,24 @@ def front(rows: Sequence[Row]) -> tuple[str, ...]:
 def _pareto(group: Group, priced: Sequence[Row], on_front: Sequence[str], colours: Mapping[str, int]) -> Plot | None:
     if len(priced) < 2:
         return None
+    unit, much = next(
+        ((unit, much) for unit, much in UNITS if max(row.cost.gpu_hours for row in priced if row.cost) * much >= 1), UNITS[-1]
+    )
     series = []
-    for row in priced:
+    best_first = sorted(priced, key=lambda row: (row.label not in on_front, -(row.primary.value if row.primary else 0)))
+    for row in best_first:  # names on the front find their places first
         assert row.cost and row.primary
         bounds = row.primary.interval95
-        series.append(Series(row.label, (row.cost.gpu_hours,), (row.primary.value,), (bounds,), colours[row.label], joined=False))
+        series.append(Series(row.label, (row.cost.gpu_hours * much,), (row.primary.value,), (bounds,), colours[row.label], joined=False))
     at = {each.name: (each.xs[0], each.ys[0]) for each in series}
-    steps = [at[label] for label in on_front]
-    xs, ys = [steps[0][0]], [steps[0][1]]
-    for (_, low), (x, high) in itertools.pairwise(steps):  # nothing between two costs: a stair
+    corners = [at[label] for label in on_front]
+    xs, ys = [corners[0][0]], [corners[0][1]]
+    for (_, low), (x, high) in itertools.pairwise(corners):  # nothing between two costs: a stair
         xs, ys = [*xs, x, x], [*ys, low, high]
     last = max(x for x, _ in at.values())
-    stair = Series("front", (*xs, last), (*ys, ys[-1]), hue=None)
+    stair = Series("front", (*xs, last), (*ys, ys[-1]), hue=None, told=False)
     title = f"{group.primary.title} against charged cost"
-    return plot(
-        title,
-        [*series, stair],
-        "modelled H100-hours, charged as if run alone",
-        f"{group.primary.title}, percent",
-        _percent,
-        True,
-        ticks=_hours([x for x, _ in at.values()]),
-    )
-
-
-def _hours(costs: Sequence[float]) -> tuple[float, ...]:
-    """Three places between the least and the most, where no power of ten would show."""
-    low, high = min(costs), max(costs)
-    return tuple(dict.fromkeys(float(f"{low * (high / low) ** share:.2g}") for share in (0.0, 0.5, 1.0)))
+    return plot(title, [stair, *series], f"{unit}, modelled, charged as if run alone", "percent", _percent, True, names="beside")
 
 
 def _curves(found: PassCurves, colours: Mapping[str, int]) -> Plot | None:
@@ -82,8 +105,8 @@ def _curves(found: PassCurves, colours: Mapping[str, int]) -> Plot | None:
             series.append(Series(row.label, xs, ys, tuple(point.value.interval95 for point in row.points), colours.get(row.label)))
     if not series:
         return None
-    x_title = f"k; k = {found.ks[-1]} is all samples: one draw a problem"
-    return plot(f"Pass@k on {found.exam}", series, x_title, "Pass@k, percent", _percent, True, ticks=found.ks)
+    x_title = f"k, of {found.ks[-1]} answers a problem"
+    return plot(f"Pass@k on {found.exam}", series, x_title, "percent", _percent, True, ticks=found.ks)
 
 
 def _forest(group: Group) -> Strips | None:
@@ -93,16 +116,12 @@ def _forest(group: Group) -> Strips | None:
         marks = [
             Mark(cell.delta.value, cell.delta.interval95, at, f"{exam.name}: {points(cell.delta.value)}", covers(cell.delta.interval95))
             for at, (exam, cell) in enumerate(zip(group.exams, row.cells, strict=True))
-            if cell.delta
+            if cell.delta and exam.at == "100%"
         ]
         if marks:
             rows.append((row.label, marks))
-    key = [(exam.name, at, False) for at, exam in enumerate(group.exams)]
-    return (
-        strips("Differences to the untrained student, exam by exam", rows, "points, paired, with 95% intervals", key, points_)
-        if rows
-        else None
-    )
+    key = [(exam.name, at, False) for at, exam in enumerate(group.exams) if exam.at == "100%"]
+    return strips("Difference to the untrained student", rows, "points, with the paired 95% interval", key, points_) if rows else None
 
 
 def covers(interval: tuple[float, float] | None) -> bool:
@@ -110,7 +129,7 @@ def covers(interval: tuple[float, float] | None) -> bool:
     return interval is None or interval[0] <= 0 <= interval[1]
 
 
-def _lengths(group: Group, colours: Mapping[str, int]) -> Strips | None:
+def _lengths(group: Group) -> Strips | None:
     """How long attempts and rewrites were, the right ones and the wrong ones."""
     if group.writing is None:
         return None
@@ -128,12 +147,12 @@ def _lengths(group: Group, colours: Mapping[str, int]) -> Strips | None:
         if marks:
             rows.append((f"{texts.kind}: {_who(labels)}", marks))
     key = (("right ones", 0, False), ("wrong ones", 1, True), ("all", None, False))
-    return strips("Lengths of what was written", rows, "tokens, mean", key, tokens) if rows else None
+    return strips("Lengths of what was written", rows, "tokens, mean", key, lambda value: f"{value:,.0f}") if rows else None
 
 
 def _who(labels: Iterable[str]) -> str:
     first, *rest = labels
-    return f"{first} +{len(rest)}" if rest else first
+    return f"{first} and {len(rest)} more" if rest else first
 
 
 def _percent(value: float) -> str:

@@ -1,15 +1,27 @@
-"""Pictures for a page, drawn when it is rendered: curves over an axis, and strips of marks. Geometry only; the template has the markup."""
+"""Pictures for a page, drawn when it is rendered: curves and points over two axes. Geometry only; the template has the markup."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypedDict
 
+from reports.axes import rounded, steps, thinned
 from reports.charts import APART, HUES, LONGEST, spread
-from reports.words import short
+from reports.placing import Box, beside
+from reports.words import DASH, short
 
 TOP, BOTTOM = 14, 40  # pixels around the plot
+FEW = 12  # lines: with more, bands would cover one another and are shown where one points
+DOTS = 40  # values of a line: with more, their dots would touch
+Names = Literal["at the end", "beside", "none"]  # where names stand: on the right, by each point, nowhere
+Named = tuple[tuple[str, str, str], tuple[str, str, str, str] | None]  # x, y and anchor of a name; its lead
+
+
+class Tabled(TypedDict):
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -22,6 +34,7 @@ class Series:
     bounds: tuple[tuple[float, float] | None, ...] = ()
     hue: int | None = None  # None: a reference, in grey
     joined: bool = True
+    told: bool = True  # it has a name, and a line in the table
 
 
 @dataclass(frozen=True)
@@ -34,12 +47,14 @@ class Drawn:
     band: str
     whiskers: tuple[tuple[str, str, str], ...]  # x, low and high of each
     dots: tuple[tuple[str, str], ...]
-    end: tuple[str, str]
-    at: str
+    text: tuple[str, str, str] | None  # x, y and anchor of its name
+    lead: tuple[str, str, str, str] | None  # a thin line from it to its name
 
 
 @dataclass(frozen=True)
 class Plot:
+    """`head` and `rows` are its values as a table; `unnamed` are those for whose names there is no room."""
+
     title: str
     said: str
     width: int
@@ -52,46 +67,10 @@ class Plot:
     x_title: str
     y_title: str
     lines: tuple[Drawn, ...]
-    named: bool  # names stand at the ends of lines
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One value on a strip, with the interval around it."""
-
-    value: float
-    interval: tuple[float, float] | None
-    hue: int | None
-    said: str
-    hollow: bool = False
-
-
-@dataclass(frozen=True)
-class StripMark:
-    x: str
-    low: str | None
-    high: str | None
-    y: str
-    hue: int | None
-    said: str
-    hollow: bool
-
-
-@dataclass(frozen=True)
-class Strips:
-    title: str
-    said: str
-    width: int
-    height: int
-    left: int
-    right: int
-    bottom: int
-    across: tuple[tuple[str, str], ...]
-    zero: str | None
-    x_title: str
-    labels: tuple[tuple[str, str], ...]  # y and text
-    marks: tuple[StripMark, ...]
-    key: tuple[tuple[str, int | None, bool], ...]  # what a colour means: name, hue, hollow
+    crowded: bool
+    unnamed: tuple[str, ...]
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def plot(
@@ -103,114 +82,128 @@ def plot(
     logarithmic: bool = False,
     width: int = 760,
     height: int = 300,
-    named: bool = True,
+    names: Names = "at the end",
     ticks: Sequence[float] = (),
+    across: Callable[[float], str] = short,
+    dotted: bool = True,
+    upright_logarithmic: bool = False,
 ) -> Plot:
-    """`shown` says a value of the upright axis; `ticks` those of the other, else round ones."""
-    left, right = 52, width - (228 if named else 16)
-    plotted = max(height, APART * len(series) if named else 0)
+    """`shown` says a value of the upright axis, `across` one of the other; `ticks` are those of the other, else round ones."""
+    told = [each for each in series if each.told]
+    left, right = 52, width - (228 if names == "at the end" else 16)
+    plotted = max(height, {"at the end": APART, "beside": 11, "none": 0}[names] * len(told))
     bottom = TOP + plotted
     every_x = [value for each in series for value in each.xs]
     every_y = [value for each in series for value in each.ys]
     every_y += [end for each in series for bounds in each.bounds if bounds for end in bounds]
     low_x, high_x = _span(every_x, logarithmic)
-    low_y, high_y, rungs = rounded(min(every_y, default=0.0), max(every_y, default=1.0))
-    if ticks == () and logarithmic:
-        ticks = [10.0**power for power in range(math.floor(low_x), math.ceil(high_x) + 1) if low_x <= power <= high_x]
-        if len(ticks) < 2:
-            ticks = sorted({min(every_x), max(every_x)})
-    elif ticks == ():
-        ticks = [tick for tick in rounded(low_x, high_x)[2] if low_x - 1e-9 <= tick <= high_x + 1e-9]
+    least = min(
+        (value for value in every_y if value > 0), default=1.0
+    )  # what is not above zero is drawn at the bottom of a logarithmic axis
+    if upright_logarithmic:
+        (low_y, high_y), rungs = _span([max(value, least) for value in every_y], True), steps(least, max(least, *every_y))
+    else:
+        low_y, high_y, rungs = rounded(min(every_y, default=0.0), max(every_y, default=1.0))
+    if not ticks:
+        ticks = steps(min(every_x), max(every_x)) if logarithmic else rounded(low_x, high_x)[2]
 
     def x(value: float) -> float:
         place = math.log10(value) if logarithmic else value
         return left + (place - low_x) / (high_x - low_x) * (right - left)
 
     def y(value: float) -> float:
-        return bottom - (value - low_y) / (high_y - low_y) * plotted
+        place = math.log10(max(value, least)) if upright_logarithmic else value
+        return bottom - (place - low_y) / (high_y - low_y) * plotted
 
-    heights = spread([y(each.ys[-1]) for each in series], TOP, bottom) if named else [y(each.ys[-1]) for each in series]
+    placed = _named(names, told, x, y, (left + 4.0, TOP - 8.0, right + 12.0, bottom - 2.0))
     lines = []
-    for each, height_at in zip(series, heights, strict=True):
+    for each in series:
         points = [(f"{x(a):.1f}", f"{y(b):.1f}") for a, b in zip(each.xs, each.ys, strict=True)]
-        said = (
-            ", ".join(f"{short(a)}: {shown(b)}" for a, b in zip(each.xs, each.ys, strict=True))
-            if len(points) <= 40
-            else f"{len(points)} values, {shown(each.ys[0])} to {shown(each.ys[-1])}"
-        )
         band, whiskers = _around(each, x, y)
+        text, lead = placed.get(id(each), (None, None))
         lines.append(
             Drawn(
-                name=each.name if len(each.name) <= LONGEST else each.name[: LONGEST - 1] + "…",
-                said=f"{each.name}: {said}",
+                name=shortened(each.name),
+                said=f"{each.name}: {_values(each, across, shown)}",
                 hue=None if each.hue is None else each.hue % HUES,
                 dashed=each.hue is None or each.hue >= HUES,
                 path="M" + " L".join(" ".join(point) for point in points) if each.joined and len(points) > 1 else "",
                 band=band,
                 whiskers=whiskers,
-                dots=tuple(points) if len(points) <= 40 else (),
-                end=points[-1],
-                at=f"{height_at:.1f}",
+                dots=tuple(points) if each.told and dotted and len(points) <= DOTS else (),
+                text=text,
+                lead=lead,
             )
         )
+    places = [(x(tick), across(tick)) for tick in ticks if left - 0.5 <= x(tick) <= right + 0.5]
     return Plot(
         title=title,
-        said=f"{title}: {y_title} over {x_title}, of {', '.join(each.name for each in series)}.",
+        said=f"{title}: {y_title} over {x_title}, of {', '.join(each.name for each in told)}.",
         width=width,
         height=bottom + BOTTOM,
         left=left,
         right=right,
         bottom=bottom,
-        across=tuple((f"{x(tick):.1f}", short(tick)) for tick in ticks),
+        across=tuple((f"{place:.1f}", text) for place, text in thinned(places)),
         up=tuple((f"{y(rung):.1f}", shown(rung)) for rung in rungs),
         x_title=x_title,
         y_title=y_title,
         lines=tuple(lines),
-        named=named,
+        crowded=len(told) > FEW,
+        unnamed=tuple(each.name for each in told if names == "beside" and id(each) not in placed),
+        **_table(told, across, shown),
     )
 
 
-def strips(
-    title: str,
-    rows: Sequence[tuple[str, Sequence[Mark]]],
-    x_title: str,
-    key: Sequence[tuple[str, int | None, bool]],
-    shown: Callable[[float], str],
-    width: int = 760,
-) -> Strips:
-    """Each row's marks beside its name, all on one axis; zero is always on it."""
-    left, right = 220, width - 16
-    apart = max(22, 9 * max((len(marks) for _, marks in rows), default=1) + 6)
-    bottom = TOP + apart * len(rows)
-    ends = [0.0, *(end for _, marks in rows for mark in marks for end in (mark.value, *(mark.interval or ())))]
-    low, high, rungs = rounded(min(ends), max(ends))
-
-    def x(value: float) -> str:
-        return f"{left + (value - low) / (high - low) * (right - left):.1f}"
-
-    placed, labels = [], []
-    for number, (label, marks) in enumerate(rows):
-        middle = TOP + apart * (number + 0.5)
-        labels.append((f"{middle:.1f}", label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"))
-        for at, mark in enumerate(marks):
-            height = f"{middle + 9 * (at - (len(marks) - 1) / 2):.1f}"
-            bounds = (x(mark.interval[0]), x(mark.interval[1])) if mark.interval else (None, None)
-            hue = None if mark.hue is None else mark.hue % HUES
-            placed.append(StripMark(x(mark.value), *bounds, height, hue, f"{label}, {mark.said}", mark.hollow))
-    said = f"{title}: {x_title}. The figures stand in the tables."
-    across = tuple((x(rung), shown(rung)) for rung in rungs)
-    zero = x(0.0)
-    return Strips(title, said, width, bottom + BOTTOM, left, right, bottom, across, zero, x_title, tuple(labels), tuple(placed), tuple(key))
+def shortened(name: str) -> str:
+    """A name as it stands in a picture; its title has it whole."""
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
-def rounded(low: float, high: float) -> tuple[float, float, tuple[float, ...]]:
-    """Both ends of an axis on round numbers, and three to seven of these between them."""
-    if high - low < 1e-12:
-        low, high = low - (abs(low) / 2 or 0.5), high + (abs(high) / 2 or 0.5)
-    power = 10.0 ** math.floor(math.log10(high - low))
-    step = next(step for step in (power / 5, power / 2, power, 2 * power) if (high - low) / step <= 6)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return first * step, last * step, tuple(step * at for at in range(first, last + 1))
+def _values(each: Series, across: Callable[[float], str], shown: Callable[[float], str]) -> str:
+    if len(each.xs) > FEW:
+        return f"{shown(each.ys[0])} to {shown(each.ys[-1])}"
+    return ", ".join(f"{across(a)}: {shown(b)}" for a, b in zip(each.xs, each.ys, strict=True))
+
+
+def _named(names: Names, told: Sequence[Series], x: Callable[[float], float], y: Callable[[float], float], inside: Box) -> dict[int, Named]:
+    """Where each name stands, and its lead; a name without room is left out."""
+    ends = [(x(each.xs[-1]), y(each.ys[-1])) for each in told]
+    if names == "at the end":
+        heights = spread([height for _, height in ends], TOP, inside[3] + 2)
+        column = inside[2] - 12
+        return {
+            id(each): (
+                (f"{column + 22:.1f}", f"{at:.1f}", "start"),
+                (f"{end[0] + 5:.1f}", f"{end[1]:.1f}", f"{column + 18:.1f}", f"{at:.1f}"),
+            )
+            for each, end, at in zip(told, ends, heights, strict=True)
+        }
+    found: dict[int, Named] = {}
+    if names == "beside":
+        for each, (a, b), place in zip(told, ends, beside(ends, [shortened(each.name) for each in told], inside), strict=True):
+            if place:
+                at, height, leftwards = place
+                text = (f"{at:.1f}", f"{height:.1f}", "end" if leftwards else "start")
+                far = abs(height - b) > 1
+                found[id(each)] = (text, (f"{a:.1f}", f"{b:.1f}", f"{at + (2 if leftwards else -2):.1f}", text[1]) if far else None)
+    return found
+
+
+def _table(told: Sequence[Series], across: Callable[[float], str], shown: Callable[[float], str]) -> Tabled:
+    """Where lines have values at the same few places: these, with their intervals, line by line."""
+    places = tuple(dict.fromkeys(value for each in told for value in each.xs))
+    if len(places) > FEW or all(len(each.xs) == 1 for each in told):
+        return {"head": (), "rows": ()}
+    rows = []
+    for each in told:
+        bounds = dict(zip(each.xs, each.bounds, strict=False))
+        said = {
+            at: shown(value) + (f" ({shown(around[0])} to {shown(around[1])})" if (around := bounds.get(at)) else "")
+            for at, value in zip(each.xs, each.ys, strict=True)
+        }
+        rows.append((each.name, tuple(said.get(at, DASH) for at in places)))
+    return {"head": tuple(across(at) for at in places), "rows": tuple(rows)}
 
 
 def _span(values: Sequence[float], logarithmic: bool) -> tuple[float, float]:

@@ -43,11 +43,12 @@ class RunPage:
 
 
 def run_page(group: Group, row: Row, results: Sequence[Result], suite: Mapping[str, Any], store: Store | None) -> RunPage:
-    runs = tuple(Run(result, _log(store, result)) for result in results)
+    runs = tuple(Run(result, log(store, result)) for result in results)
     return RunPage(group, row, runs, tuple(map(str, suite.get("deviations") or ())))
 
 
-def _log(store: Store | None, result: Result) -> Log | None:
+def log(store: Store | None, result: Result) -> Log | None:
+    """Of one seed's training; None where the store does not have it."""
     address = result.steps.get("train")
     try:
         record = store.record(address) if store and address else None

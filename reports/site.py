@@ -105,7 +105,8 @@ def _known(group: Group, shelf: Shelf, store: Store | None) -> Known:
     found = drafts_of(group, shelf.results)
     wanted, pass_k = primary((shelf.suites or {}).get(group.suite, {}), group.exams)
     over = endpoint(wanted, pass_k, group.exams, found.get(group.untrained or ""))
-    return Known(group, found, pictures(group), over, any_budget(group, found, over, store))
+    drawn = pictures(group, {label: draft.results for label, draft in found.items()}, store)
+    return Known(group, found, drawn, over, any_budget(group, found, over, store))
 
 
 def _pages(known: list[Known], board: Board) -> tuple[PageLink, ...]:

@@ -74,7 +74,7 @@ def test_without_a_list_all_files_are_current(home, current, left):
 def test_they_change_no_figure(home, clean):
     made, without = reports.load([home]), reports.load([clean])
     (group,), (same,) = made.groups, without.groups  # no table of the other budget, none of the removed pair
-    for name in ("rows", "exams", "primary", "sentence", "band", "best_control", "baseline", "seeds", "budget"):
+    for name in ("rows", "exams", "primary", "sentence", "noise", "best_control", "baseline", "seeds", "budget"):
         assert getattr(group, name) == getattr(same, name), name
     assert next(row for row in group.rows if row.label == "trd").seeds == (0,)
     assert made.provenance == without.provenance
