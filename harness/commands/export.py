@@ -120,8 +120,13 @@ def to_hub(rows: list[Result], args: argparse.Namespace) -> list[Path]:
         if not task or exam not in sat:
             raise Fault(f"--task {exam}={task}: write EXAM=ID, where EXAM is one of {', '.join(sat) or 'none'}.")
     if not tasks:
+        there = [exam for exam in sat if hub.on_hub(exam)]
+        able = (
+            f"Exams here whose rows are from the hub: {', '.join(there)}"
+            if there
+            else f"No exam here has its rows from the hub ({', '.join(sat)})"
+        )
         raise Fault(
-            f"--to hub: a result on the hub names a task of its data set's eval.yaml, which nothing here knows. Say it with --task EXAM=ID. "
-            f"Exams: {', '.join(sat)}."
+            f"--to hub: a result on the hub names a task of its data set's eval.yaml, which nothing here knows. Say it with --task EXAM=ID. {able}."
         )
     return [path for row in rows for path in hub.write(args.out, row, tasks)]

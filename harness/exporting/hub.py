@@ -45,6 +45,14 @@ def entry(result: Result, exam: str, score: ExamScore, task: str) -> EvalResultE
     )
 
 
+def on_hub(exam: str) -> bool:
+    """Whether a data set there has it."""
+    try:
+        return bool(of_hub(exam))
+    except Fault:
+        return False
+
+
 def of_hub(exam: str) -> dict:
     """Where the exam's rows lie on the hub. Raises Fault."""
     try:

@@ -18,7 +18,7 @@ from harness.exporting import evalplus, hub
 from harness.exporting.answers import Answer
 from harness.grading.tests import pack
 from harness.records import Problem, Verdict
-from harness.results import ExamScore, Result, read_result
+from harness.results import ExamScore, Result, read_result, write_result
 
 
 @pytest.fixture
@@ -144,6 +144,19 @@ def whole(problems=30, n=16) -> ExamScore:
     )  # fmt: skip
 
 
+def test_what_the_hub_lacks_to_know_is_asked_for_by_name(tmp_path, capsys):
+    """One exam of the hub, one of nobody's: only the first can be named, so only the first is offered."""
+    row = Result(suite="s", pair="p", label="trd", role="method", status="done", seed=0, scores={"aime25": whole(), "own": whole()}, steps={"train": "1"})  # fmt: skip
+    write_result(tmp_path / "s", row)
+    words = ["export", str(tmp_path / "s"), "--to", "hub", "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "Say it with --task EXAM=ID. Exams here whose rows are from the hub: aime25." in said
+    assert main([*words, "--task", "aime25=aime25-main"]) == 0
+    assert len(list((tmp_path / "out").rglob("*.yaml"))) == 1
+    capsys.readouterr()
+
+
 def test_the_hub_gets_entries_that_its_own_parser_takes(tmp_path):
     from huggingface_hub import parse_eval_result_entries
 
@@ -160,7 +173,7 @@ def test_the_hub_gets_entries_that_its_own_parser_takes(tmp_path):
     ("words", "says"),
     [
         (("--to", "lm-eval"), "Name where with --out DIR"),
-        (("--to", "hub", "--out", "x"), "Say it with --task EXAM=ID"),
+        (("--to", "hub", "--out", "x"), "Say it with --task EXAM=ID. No exam here has its rows from the hub (tiny-exam)."),
         (("--to", "hub", "--out", "x", "--task", "aime99=a"), "where EXAM is one of tiny-exam"),
         (("--to", "hub", "--out", "x", "--task", "tiny-exam=a"), "its rows are not from the hub"),
         (("--to", "evalplus", "--out", "x"), "no whole exam to write of humaneval_plus, mbpp_plus"),
