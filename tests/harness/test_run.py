@@ -113,8 +113,6 @@ def test_a_small_suite_of_random_models_runs_to_results_and_page(tmp_path, tiny_
     assert "0 to do" in called("plan", suite, "--store", store).stdout
     listed = called("export", tmp_path / "results", "--to", "csv").stdout.splitlines()
     assert sum(line.count("trd") > 0 for line in listed) == 1
-    checked = called("verify", tmp_path / "results", "--store", store, "--processes", "1")
-    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 @pytest.mark.slow
