@@ -21,13 +21,14 @@ def rounded(low: float, high: float) -> tuple[float, float, tuple[float, ...]]:
 
 
 def steps(low: float, high: float) -> tuple[float, ...]:
-    """Round numbers for a logarithmic axis: 1, 2, 5, 10 …; powers of ten alone where these are many; the ends where there are fewer than two."""
+    """Round numbers for a logarithmic axis: 1, 2, 5, 10 …; powers of ten alone where these are many; even steps where there are fewer than two, or else the ends."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for digits in ((1, 2, 5), (1,)):
         found = tuple(float(f"{digit}e{power}") for power in powers for digit in digits if low <= float(f"{digit}e{power}") <= high)
         if 2 <= len(found) <= 8:
             return found
-    return tuple(dict.fromkeys(float(f"{end:.2g}") for end in (low, high)))
+    even = tuple(float(f"{tick:.6g}") for tick in rounded(low, high)[2] if low <= tick <= high)
+    return even if len(even) > 1 else tuple(dict.fromkeys(float(f"{end:.2g}") for end in (low, high)))
 
 
 def thinned(ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:

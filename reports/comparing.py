@@ -18,11 +18,20 @@ def chunk(group: Group, found: Mapping[str, Draft], grids: Sequence[Grid], endpo
     data = {
         "group": group.anchor,
         "rows": [visible(label, 200) for label in labels],
+        "start": start(group, labels),
         "primary": group.primary.title,
         "overall": _pairs(labels, found, endpoint),
         "exams": [_exam(grid, labels, found) for grid in grids],
     }
     return f"site.register({script(data)});\n"
+
+
+def start(group: Group, labels: Sequence[str]) -> tuple[int, int]:
+    """What a reader sees first: the method that scores highest, beside the untrained student; or else the first two."""
+    scored = [(row.primary.value, row.label) for row in group.block("method") if row.primary and row.label in labels]
+    if not scored or group.untrained not in labels:
+        return 0, min(1, len(labels) - 1)
+    return labels.index(group.untrained), labels.index(max(scored, key=lambda each: each[0])[1])
 
 
 def script(data: Any) -> str:

@@ -12,13 +12,15 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 Placed = tuple[float, float, bool]  # where the text begins, its middle height, and whether it is written towards the left
 
 
-def beside(points: Sequence[tuple[float, float]], names: Sequence[str], inside: Box) -> list[Placed | None]:
-    """One place a name, in the order given, the first that is free: beside its point, then ever farther up and down. None where none is."""
+def beside(points: Sequence[tuple[float, float]], names: Sequence[str], inside: Box, drawn: Sequence[Box] = ()) -> list[Placed | None]:
+    """One place a name, in the order given, the first that is free: beside its point, then ever farther up and down. None where none is.
+
+    `drawn`: what else no name may stand on."""
     dots = [(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in points]
     taken: list[Box] = []
     found: list[Placed | None] = []
     for at, ((x, y), name) in enumerate(zip(points, names, strict=True)):
-        others = [*taken, *dots[:at], *dots[at + 1 :]]
+        others = [*taken, *drawn, *dots[:at], *dots[at + 1 :]]
         free = next((each for each in _places(x, y, LETTER * len(name)) if _free(each[1], inside, others)), None)
         found.append(free[0] if free else None)
         if free:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypedDict
 
 from reports.axes import rounded, steps, thinned
@@ -115,7 +116,10 @@ def plot(
         place = math.log10(max(value, least)) if upright_logarithmic else value
         return bottom - (place - low_y) / (high_y - low_y) * plotted
 
-    placed = _named(names, told, x, y, (left + 4.0, TOP - 8.0, right + 12.0, bottom - 2.0))
+    stairs = [each for each in series if not each.told]
+    placed = _named(
+        names, told, x, y, (left + 4.0, TOP - 8.0, right + 12.0, bottom - 2.0), [box for each in stairs for box in _along(each, x, y)]
+    )
     lines = []
     for each in series:
         points = [(f"{x(a):.1f}", f"{y(b):.1f}") for a, b in zip(each.xs, each.ys, strict=True)]
@@ -166,7 +170,9 @@ def _values(each: Series, across: Callable[[float], str], shown: Callable[[float
     return ", ".join(f"{across(a)}: {shown(b)}" for a, b in zip(each.xs, each.ys, strict=True))
 
 
-def _named(names: Names, told: Sequence[Series], x: Callable[[float], float], y: Callable[[float], float], inside: Box) -> dict[int, Named]:
+def _named(
+    names: Names, told: Sequence[Series], x: Callable[[float], float], y: Callable[[float], float], inside: Box, drawn: Sequence[Box]
+) -> dict[int, Named]:
     """Where each name stands, and its lead; a name without room is left out."""
     ends = [(x(each.xs[-1]), y(each.ys[-1])) for each in told]
     if names == "at the end":
@@ -181,13 +187,20 @@ def _named(names: Names, told: Sequence[Series], x: Callable[[float], float], y:
         }
     found: dict[int, Named] = {}
     if names == "beside":
-        for each, (a, b), place in zip(told, ends, beside(ends, [shortened(each.name) for each in told], inside), strict=True):
+        places = beside(ends, [shortened(each.name) for each in told], inside, drawn)
+        for each, (a, b), place in zip(told, ends, places, strict=True):
             if place:
                 at, height, leftwards = place
                 text = (f"{at:.1f}", f"{height:.1f}", "end" if leftwards else "start")
                 far = abs(height - b) > 1
                 found[id(each)] = (text, (f"{a:.1f}", f"{b:.1f}", f"{at + (2 if leftwards else -2):.1f}", text[1]) if far else None)
     return found
+
+
+def _along(each: Series, x: Callable[[float], float], y: Callable[[float], float]) -> Iterator[Box]:
+    """The parts of a stair, each of them level or upright."""
+    for (a, b), (c, d) in pairwise(zip(map(x, each.xs), map(y, each.ys), strict=True)):
+        yield min(a, c), min(b, d) - 1, max(a, c), max(b, d) + 1
 
 
 def _table(told: Sequence[Series], across: Callable[[float], str], shown: Callable[[float], str]) -> Tabled:

@@ -163,7 +163,7 @@ def judged(claimed: float, reading: float, ours: Delta | None) -> tuple[str | No
     if low > most:
         return CONSISTENT, "ours is in the same direction, and larger"
     if low > 0:
-        return SMALLER, "ours is in the same direction, and our interval ends below the claimed difference"
+        return SMALLER, "ours is in the same direction, and our interval ends short of the claimed difference"
     if zero:
-        return CONTRADICTED, "our interval holds zero, and ends below the claimed difference"
+        return CONTRADICTED, "our interval holds zero, and ends short of the claimed difference"
     return CONTRADICTED, "ours is in the other direction"

@@ -124,7 +124,7 @@ def _margins(rows: Sequence[Row]) -> Iterable[Span]:
         elif len(sure) == len(rows):
             yield ("text", f" No row lost {said}.")
         else:
-            yield ("text", f" That none lost {said} is sure of {len(sure)} of {len(rows)} rows.")
+            yield ("text", f" Of {len(rows)} rows, {len(sure)} surely {'has' if len(sure) == 1 else 'have'} not lost {said}.")
 
 
 def _cheapest(rows: Sequence[Row], of: str) -> Iterable[Span]:

@@ -34,8 +34,8 @@ globalThis.site = {
   };
   const begin = () => {
     const data = site.groups[group.value], rows = data.rows.map((row, at) => [at, row]);
-    fill(a, rows, wanted.a ?? 0);
-    fill(b, rows, wanted.b ?? Math.min(1, rows.length - 1));
+    fill(a, rows, wanted.a ?? data.start[0]);
+    fill(b, rows, wanted.b ?? data.start[1]);
     fill(exam, data.exams.map((each, at) => [at, each.name]), wanted.exam ?? 0);
     show();
   };

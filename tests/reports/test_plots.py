@@ -34,7 +34,13 @@ def test_points_lie_where_their_values_are():
 
 @pytest.mark.parametrize(
     ("low", "high", "wanted"),
-    [(1.6, 7.6, (2, 5)), (0.8, 11, (1, 2, 5, 10)), (1, 1e6, tuple(10.0**power for power in range(7))), (3, 4, (3, 4)), (3, 3, (3,))],
+    [
+        (1.6, 7.6, (2, 5)),
+        (0.8, 11, (1, 2, 5, 10)),
+        (1, 1e6, tuple(10.0**power for power in range(7))),
+        (145, 280, (150, 200, 250)),
+        (3, 3, (3,)),
+    ],
 )
 def test_a_logarithmic_axis_has_round_ticks(low, high, wanted):
     assert steps(low, high) == wanted

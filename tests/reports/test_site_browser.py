@@ -84,6 +84,7 @@ def test_from_the_grid_to_two_answers_beside_each_other(visit, site):
 
 def test_two_rows_are_compared(visit, site):
     page = visit(site / "compare.html")
+    assert page.inner_text("#compared h2 >> nth=0") == "opsd minus student"  # the best method, beside the untrained student
     page.select_option("#c-a", label="forward_kl")
     page.select_option("#c-b", label="opsd")
     line = page.inner_text("#compared tbody tr:nth-child(2)").split("\t")
