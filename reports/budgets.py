@@ -5,7 +5,7 @@ Only where the learning rate had not begun to fall does a checkpoint stand for a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow.parquet as pq
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from harness.results import Result
 from harness.statistics import Difference, Estimate
 from harness.store import Corrupt, Store
-from reports.drafts import Draft, Endpoint, difference, mean
+from reports.drafts import Draft, Endpoint, difference, mean, rank_intervals
 from reports.nouns import Exam, Group
 
 METERS = ("updates", "student_written", "teacher_written", "teacher_read", "trained", "flops", "gpu_hours")
@@ -29,6 +29,7 @@ class Standing:
     spent: float
     score: Estimate
     base: Difference | None
+    rank: tuple[int, int] | None  # among the methods read here; None below three seeds
     whole: bool  # its run had ended by then, or was read at its end
 
 
@@ -50,6 +51,8 @@ class Meter:
 @dataclass(frozen=True)
 class AnyBudget:
     group: Group
+    title: str  # of the score: "Avg@16"
+    curve: tuple[str, ...]  # the exams read, where the primary's own were not sat on the way
     meters: tuple[Meter, ...]
     bound: tuple[str, ...]  # rows whose learning rate falls all the way: read at their end alone
 
@@ -61,65 +64,90 @@ class Checkpoint:
     spent: Mapping[str, float]
     score: Estimate
     base: Difference | None
+    draft: Draft  # with what was sat there as its scores on the endpoint's columns
 
 
 def any_budget(group: Group, found: Mapping[str, Draft], endpoint: Endpoint | None, store: Store | None) -> AnyBudget | None:
-    """None where no row may be read before its end on the primary's exams, or the store does not say what had been spent there."""
+    """None where no row may be read before its end, or the store does not say what had been spent there.
+
+    Rows are read on the primary's exams where these were sat on the way, else on those that were.
+    """
     untrained = found.get(group.untrained or "")
     if endpoint is None or untrained is None or store is None:
         return None
+    over, curve = _on_the_way(group, untrained, endpoint)
     points: list[Checkpoint] = []
     bound: list[str] = []
     for row in group.trained:
         if row.label in found:
             draft = found[row.label]
-            mine = list(_checkpoints(draft, untrained, group.exams, endpoint, store))
+            mine = list(_checkpoints(draft, untrained, group.exams, over, store))
             if not _free(draft.results, store):
                 bound += [row.label] if any(point.at != "100%" for point in mine) else []
                 mine = [point for point in mine if point.at == "100%"]
             points += mine
     if all(point.at == "100%" for point in points):
         return None
-    meters = tuple(made for name in METERS if len((made := _meter(name, points)).limits) > 1)
-    return AnyBudget(group, meters, tuple(bound)) if meters else None
+    ranks: dict[tuple[tuple[str, str], ...], dict[str, tuple[int, int]]] = {}  # by who is read where: limits share it
+    meters = tuple(made for name in METERS if len((made := _meter(name, points, over, ranks)).limits) > 1)
+    samples = {exam.samples for exam in curve}
+    title = group.primary.title if not curve else f"Avg@{samples.pop()}" if len(samples) == 1 else "Avg@k"
+    return AnyBudget(group, title, tuple(exam.sat[0] for exam in curve), meters, tuple(bound)) if meters else None
 
 
-def _meter(name: str, points: Sequence[Checkpoint]) -> Meter:
+def _on_the_way(group: Group, untrained: Draft, endpoint: Endpoint) -> tuple[Endpoint, tuple[Exam, ...]]:
+    """The primary; or, where its exams were sat at the end alone, the exams of the curve, which weigh as the primary's do."""
+    primary = {exam.sat for exam in group.exams if exam.key in endpoint.columns}
+    early = [exam for exam in group.exams if exam.at != "100%"]
+    curve = tuple({exam.sat: exam for exam in early if exam.sat in untrained.whole}.values())
+    if not curve or any(exam.sat in primary for exam in early):
+        return endpoint, ()
+    sizes = [exam.problems if group.primary.weight == "problems" else 1 for exam in curve]
+    return Endpoint(tuple(exam.sat for exam in curve), tuple(size / sum(sizes) for size in sizes)), curve
+
+
+def _meter(name: str, points: Sequence[Checkpoint], over: Endpoint, ranks: dict) -> Meter:
     places = sorted({point.spent[name] for point in points if point.spent.get(name)})
     if len(places) > LIMITS:
         places = [places[round(at * (len(places) - 1) / (LIMITS - 1))] for at in range(LIMITS)]
-    return Meter(name, tuple(_limited(name, limit, points) for limit in places))
+    return Meter(name, tuple(_limited(name, limit, points, over, ranks) for limit in places))
 
 
-def _limited(name: str, limit: float, points: Sequence[Checkpoint]) -> Limited:
+def _limited(name: str, limit: float, points: Sequence[Checkpoint], over: Endpoint, ranks: dict) -> Limited:
     """Each row at the last checkpoint that it reached within the limit."""
     within: dict[str, Checkpoint] = {}
     for point in points:
         spent = point.spent.get(name, 0.0)
         if spent <= limit and (point.label not in within or spent >= within[point.label].spent.get(name, 0.0)):
             within[point.label] = point
+    read = tuple((point.label, point.at) for point in within.values())
+    if read not in ranks:
+        ranks[read] = rank_intervals([point.draft for point in within.values() if point.draft.role == "method"], over)
     made = [
-        Standing(point.label, point.at, point.spent.get(name, 0.0), point.score, point.base, point.at == "100%")
+        Standing(
+            point.label, point.at, point.spent.get(name, 0.0), point.score, point.base, ranks[read].get(point.label), point.at == "100%"
+        )
         for point in within.values()
     ]
     labels = dict.fromkeys(point.label for point in points)
     return Limited(limit, tuple(sorted(made, key=lambda each: -each.score.value)), tuple(label for label in labels if label not in within))
 
 
-def _checkpoints(draft: Draft, untrained: Draft, exams: Sequence[Exam], endpoint: Endpoint, store: Store):
+def _checkpoints(draft: Draft, untrained: Draft, exams: Sequence[Exam], endpoint: Endpoint, store: Store) -> Iterator[Checkpoint]:
+    """`draft` as it stood at each share of the budget at which all exams of the endpoint were sat."""
+    once = {exam.key: exam.sat for exam in exams}
+    sat = [once.get(key, key) for key in endpoint.columns]
     for at in dict.fromkeys(exam.at for exam in exams):
-        columns = [
-            exam for exam in exams if exam.at == at and exam.sat in {(name.partition("@")[0], *rest) for name, *rest in endpoint.columns}
-        ]
-        if len(columns) != len(endpoint.columns):
+        there = {exam.sat: exam.key for exam in exams if exam.at == at}
+        if not all(each in there for each in sat):
             continue
-        here = replace(endpoint, columns=tuple(exam.key for exam in columns))
-        before = untrained
-        for exam in columns:
-            before = before.before(exam)
-        score, spent = mean(draft, here), _spent(draft.results, at, store)
+        columns = {key: there[each] for key, each in zip(endpoint.columns, sat, strict=True)}
+        here = replace(draft, whole={key: draft.whole[of] for key, of in columns.items() if of in draft.whole})
+        before = replace(untrained, whole={key: untrained.whole[each] for key, each in zip(endpoint.columns, sat, strict=True)
+                                           if each in untrained.whole})  # fmt: skip
+        score, spent = mean(here, endpoint), _spent(draft.results, at, store)
         if score is not None and spent:
-            yield Checkpoint(draft.label, at, spent, score, difference(draft, before, here))
+            yield Checkpoint(draft.label, at, spent, score, difference(here, before, endpoint), here)
 
 
 def _spent(results: Sequence[Result], at: str, store: Store) -> dict[str, float]:

@@ -71,13 +71,14 @@ def primary(suite: Mapping[str, Any], exams: Sequence[Exam]) -> tuple[Primary, i
 
 def _over(said: object, suite: Mapping[str, Any], exams: Sequence[Exam]) -> tuple[str, ...]:
     if isinstance(said, list | tuple):
-        return tuple(_full_name(str(name), exams) for name in said)
+        return tuple(full_name(str(name), exams) for name in said)
     named = [str(exam.get("name") if isinstance(exam, Mapping) else exam) for exam in suite.get("exams") or ()]
     last = [exam for exam in exams if exam.at == "100%"]
-    return tuple(named) or tuple(dict.fromkeys(exam.name for exam in last or exams))
+    on_the_way = {exam.name for exam in exams} - {exam.name for exam in last}  # a curve is no part of what was reached at the end
+    return tuple(name for name in named if name not in on_the_way) or tuple(dict.fromkeys(exam.name for exam in last or exams))
 
 
-def _full_name(name: str, exams: Sequence[Exam]) -> str:
+def full_name(name: str, exams: Sequence[Exam]) -> str:
     """Of an exam that is sat in several ways, and so named with its protocol, the one at the end of the budget is meant."""
     if any(exam.name == name for exam in exams):
         return name

@@ -38,4 +38,4 @@ def _points(draft: Draft, exam: Exam, ks: Sequence[int]) -> Iterable[PassPoint]:
         if k <= samples:
             asked = Endpoint((exam.key,), (1.0,), k)
             values = np.stack([asked.values(draft, exam.key, seed) for seed in seeds])
-            yield PassPoint(k, mean_share(values, values.size * samples / k), k == samples)
+            yield PassPoint(k, mean_share([values], values.size * samples / k), k == samples)

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness import metrics, statistics
 from harness.results import ExamScore, Result
-from harness.statistics import FEWEST_SEEDS, Difference, Estimate, crossed, estimate, holm, p_value, sign_flip
+from harness.statistics import FEWEST_SEEDS, Difference, Estimate, crossed, estimate, holm, mean_share, p_value, sign_flip
 from reports.nouns import AGAIN, BLOCKS, Exam, Key
 
 LEVEL = 0.05
@@ -126,7 +126,9 @@ def mean(draft: Draft, endpoint: Endpoint | None) -> Estimate | None:
     seeds = endpoint.seeds(draft) if endpoint else []
     if not (endpoint and seeds):
         return None
-    return estimate([np.stack([endpoint.values(draft, column, seed) for seed in seeds]) for column in endpoint.columns], endpoint.weights)
+    shares = [np.stack([endpoint.values(draft, column, seed) for seed in seeds]) for column in endpoint.columns]
+    taken = sum(sum(draft.whole[column][seed].graded) for column in endpoint.columns for seed in seeds)
+    return mean_share(shares, taken / (endpoint.pass_k or 1), endpoint.weights)
 
 
 def paired(row: Draft, other: Draft, endpoint: Endpoint) -> list[tuple[Seed, Seed]]:
@@ -168,10 +170,10 @@ def difference(row: Draft | None, other: Draft | None, endpoint: Endpoint | None
 
 
 def p_against(margin: float, gaps_SP: Sequence[np.ndarray], weights: Sequence[float]) -> float | None:
-    """Two-sided p of "the mean difference is the margin": by t where there are seeds enough, else by flipping signs of problems."""
+    """Two-sided p of "the mean difference is the margin": by t where there are seeds enough and anything varied, else by flipping signs of problems."""
     shifted = [exam - margin for exam in gaps_SP]
     found = estimate(shifted, weights)
-    if found.stderr is None or len(shifted[0]) >= FEWEST_SEEDS:
+    if found.stderr is None or (found.stderr and len(shifted[0]) >= FEWEST_SEEDS):
         return found.p_value
     parts = [weight * exam.mean(axis=0) / exam.shape[1] for weight, exam in zip(weights, shifted, strict=True)]
     return sign_flip(np.concatenate(parts), draws=DRAWS)
@@ -214,4 +216,6 @@ def _pairwise(rows: Sequence[Draft], endpoint: Endpoint) -> Iterable[tuple[str, 
             ]
             values, parts = crossed(apart, endpoint.weights)
             if parts:
-                yield from zip([one.label] * len(others), others, map(float, values), map(float, p_value(values, parts)), strict=True)
+                surest = 2.0 ** (1 - sum(exam.shape[-1] for exam in apart))  # of flips of signs, where all problems differ alike
+                found = np.maximum(p_value(values, parts), surest)
+                yield from zip([one.label] * len(others), others, map(float, values), map(float, found), strict=True)

@@ -160,7 +160,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         name: getattr(words, name)
-        for name in ("percent", "points", "gap", "interval", "series", "short", "hours", "amount", "moment", "measured")
+        for name in ("percent", "error", "points", "gap", "interval", "series", "short", "hours", "amount", "moment", "measured")
     }
     environment.filters |= {
         "breakable": breakable,

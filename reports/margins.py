@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import hypot
 
 from harness.statistics import Difference
+from reports.columns import full_name
 from reports.drafts import Draft
 from reports.findings import Kept
 from reports.nouns import Beside, BesideRow, Cell, Exam
@@ -35,8 +36,9 @@ def _kept(name: str, margin: float, deltas: Sequence[Difference]) -> Kept:
 def _deltas(
     name: str, draft: Draft, exams: Sequence[Exam], cells: Sequence[Cell], beside: Beside | None, untrained: Draft | None
 ) -> Iterable[Difference]:
+    column = full_name(name, exams)
     for exam, cell in zip(exams, cells, strict=True):
-        if exam.name == name and cell.delta:
+        if exam.name == column and cell.delta:
             yield cell.delta
     rows = {row.label: row for row in beside.rows} if beside else {}
     if beside and untrained and draft.label in rows and untrained.label in rows:

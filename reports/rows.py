@@ -139,7 +139,9 @@ def _cell(draft: Draft, exam: Exam, untrained: Draft | None) -> Cell:
             gaps=tuple(_gaps(scores)),
         )
     passed = sum(metrics.pass_at(list(each.correct), list(each.graded), exam.pass_k) for each in whole) / len(whole)
-    avg = mean_share(np.stack([np.array(each.correct) / np.array(each.graded) for each in whole]), sum(sum(each.graded) for each in whole))
+    avg = mean_share(
+        [np.stack([np.array(each.correct) / np.array(each.graded) for each in whole])], sum(sum(each.graded) for each in whole)
+    )
     voted = tuple(_average(score.maj_at.get(str(k)) for score in whole) for k in exam.votes)
     delta = difference(draft, untrained and untrained.before(exam), on(exam.key))
     return Cell(avg, passed, delta, unfinished, voted=voted, mean_length=length)

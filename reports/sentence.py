@@ -12,7 +12,8 @@ from reports.nouns import SEEDS_FOR_RANKS, Group, Row
 from reports.words import Span, hours, listed, percent, plural, points
 
 MANY = 4  # above so many, rows that nothing is claimed of are counted, not named
-CHEAPER = 0.9  # a row is called the cheapest where it costs less than this share of every other
+CHEAPER = 0.9  # rows are called the cheapest where they cost less than this share of every other
+FEW = 2  # of them are named at most
 
 
 def judged(groups: Sequence[Group]) -> list[Group]:
@@ -128,9 +129,13 @@ def _margins(rows: Sequence[Row]) -> Iterable[Span]:
 
 
 def _cheapest(rows: Sequence[Row], of: str) -> Iterable[Span]:
-    priced = sorted((row.cost.gpu_hours, row.label) for row in rows if row.cost and row.cost.gpu_hours > 0)
-    if len(priced) > 1 and priced[0][0] < CHEAPER * priced[1][0]:
-        yield from (("text", f" Cheapest {of}: "), ("code", priced[0][1]), ("text", f", {hours(priced[0][0])} H100-h."))
+    priced = [(row.cost.gpu_hours, row.label) for row in rows if row.cost and row.cost.gpu_hours > 0]
+    least = min((cost for cost, _ in priced), default=0.0)
+    cheap = [label for cost, label in priced if CHEAPER * cost <= least]
+    if 0 < len(cheap) < min(len(priced), FEW + 1):
+        yield ("text", f" Cheapest {of + 's' if of == 'leader' and len(cheap) > 1 else of}: ")
+        yield from listed(cheap)
+        yield ("text", f", {hours(least)} H100-h.")
 
 
 def _broken(rows: Sequence[Row]) -> Iterable[Span]:

@@ -46,7 +46,7 @@ def renderable(made: Board) -> Stack:
     parts: list[Any] = []
     for group in made.groups:
         parts += [
-            Text(f"\n{group.suite} · {group.pair}" + (f" · {group.budget}" if group.budget else ""), style="bold"),
+            Text(f"\n{' · '.join(filter(None, (group.suite, group.pair, group.budget, _seeds(group))))}", style="bold"),
             _sentence(group),
             _Fitted(group),
             *_reasons(group),
@@ -103,7 +103,7 @@ class _Fitted:
             made.add_row(*(cells[_key(head)] for head in heads), end_section=last)
         yield made
         if marked and "marks" not in heads:
-            below = ((row.label, ", ".join(_marks(row))) for row in self.group.rows)
+            below = ((row.label, ", ".join(_marks(row, self.group))) for row in self.group.rows)
             yield from (Text.assemble(label, "  ", (said, "dim")) for label, said in below if said)
 
 
@@ -144,7 +144,7 @@ def _cells(row: Row, group: Group) -> dict[str, Text]:
     if row.primary and row.primary.stderr is not None:
         primary += f" ± {error(row.primary.stderr)}"
     bounds = row.base.interval95 if row.base else None
-    marks = [*([row.status] if row.reason else []), *_marks(row)]
+    marks = [*([row.status] if row.reason else []), *_marks(row, group)]
     return {
         "rank": Text(DASH if row.rank is None else str(row.rank[0]) if row.rank[0] == row.rank[1] else f"{row.rank[0]}–{row.rank[1]}"),
         "row": Text(row.label, style="dim" if row.block == "reference" else ""),
@@ -157,8 +157,13 @@ def _cells(row: Row, group: Group) -> dict[str, Text]:
     }
 
 
-def _marks(row: Row) -> list[str]:
-    return [*([plural(len(row.seeds), "seed")] if len(row.seeds) > 1 else []), *row.marks]
+def _marks(row: Row, group: Group) -> list[str]:
+    return [*([plural(len(row.seeds), "seed")] if len(row.seeds) > 1 and not group.like_seeds else []), *row.marks]
+
+
+def _seeds(group: Group) -> str | None:
+    """Where all rows have as many; of one the sentence tells."""
+    return plural(group.seeds, "seed") if group.like_seeds and group.seeds > 1 else None
 
 
 def _verdicts(group: Group) -> list[Table]:

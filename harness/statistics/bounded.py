@@ -25,12 +25,18 @@ def clopper_pearson_effective(correct: Sequence[int], samples: int | Sequence[in
     return float(low), float(high)
 
 
-def mean_share(shares_SP: np.ndarray, taken: float) -> Estimate:
-    """The mean of one exam over seeds × problems with its error, and the interval that holds near the ends. `taken` as in `bounded`."""
-    found = estimate([shares_SP])
+def mean_share(exams_SP: Sequence[np.ndarray], taken: float, weights: Sequence[float] | None = None) -> Estimate:
+    """The mean of shares over exams, each over its seeds × problems, with its error, and the interval that holds near the ends.
+
+    `taken`: samples in all. `weights` sum to 1, alike if not given.
+    """
+    found = estimate(exams_SP, weights)
     if found.stderr is None:
         return found
-    low, high = bounded(shares_SP, taken)
+    weights = weights or [1 / len(exams_SP)] * len(exams_SP)
+    problems = 1 / sum(weight**2 / exam.shape[-1] for weight, exam in zip(weights, exams_SP, strict=True))  # that would weigh alike
+    by_problem = np.concatenate([exam.mean(axis=-2) for exam in exams_SP], axis=-1)
+    low, high = _bounds(np.asarray(found.value), half_width(found.parts, 1 - LEVEL), by_problem, problems, taken, LEVEL)
     return replace(found, bounds=(float(low), float(high)))
 
 
@@ -44,15 +50,20 @@ def bounded(shares_SP: np.ndarray, taken: float, level: float = LEVEL) -> tuple[
     """
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; between 0 and 1 is wanted")
-    problems = shares_SP.shape[-1]
     value, parts = crossed([shares_SP])
-    by_problem, half = shares_SP.mean(axis=-2), half_width(parts, 1 - level) if parts else np.zeros_like(value)
+    half = half_width(parts, 1 - level) if parts else np.zeros_like(value)
+    return _bounds(value, half, shares_SP.mean(axis=-2), float(shares_SP.shape[-1]), taken, level)
+
+
+def _bounds(
+    value: np.ndarray, half: np.ndarray, by_problem: np.ndarray, problems: float, taken: float, level: float
+) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = np.clip(value * (1 - value) * (ndtri((1 + level) / 2) / half) ** 2, 1.0, taken)
     informative = np.minimum((by_problem > 0).sum(axis=-1), (by_problem < 1).sum(axis=-1))
     drawn_back = problems + (effective - problems) * informative / (informative + FEW)
     effective = np.where(effective > problems, drawn_back, effective)
-    return _clopper_pearson(value, np.where(half > 0, effective, float(problems)), level)
+    return _clopper_pearson(value, np.where(half > 0, effective, problems), level)
 
 
 def _clopper_pearson(value: ArrayLike, effective: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.statistics.nouns import FEWEST_SEEDS, Estimate
+from harness.statistics.nouns import FEWEST_SEEDS, LEVEL, Estimate
 from harness.statistics.spread import Parts
 
 NOTHING = 1e-24  # a variance below this is rounding
@@ -23,7 +23,15 @@ def estimate(exams_SP: Sequence[np.ndarray], weights: Sequence[float] | None = N
     if not parts:
         return Estimate(float(value), None)
     known = tuple((size, freedom) for part, freedom in parts if (size := float(np.asarray(part))) > 0)
+    if not known:
+        unseen = never_seen(sum(exam.shape[-1] for exam in exams_SP))
+        return Estimate(float(value), 0.0, (), (float(value) - unseen, float(value) + unseen))
     return Estimate(float(value), math.sqrt(sum(part for part, _ in known)), known)
+
+
+def never_seen(problems: int) -> float:
+    """The largest share of problems that may well be otherwise (97.5 %) where all that were seen are alike: exact, as Clopper-Pearson's."""
+    return 1.0 - ((1.0 - LEVEL) / 2) ** (1.0 / problems)
 
 
 def crossed(exams_SP: Sequence[np.ndarray], weights: Sequence[float] | None = None) -> tuple[np.ndarray, Parts]:

@@ -12,7 +12,10 @@ FEWEST_SEEDS = 3  # with fewer, two rows are compared as the checkpoints that th
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean and its standard error; no error where one problem or nothing was seen. `bounds`: an interval better than that of the parts."""
+    """A mean and its standard error; no error where one problem or nothing was seen, 0 where all problems were alike.
+
+    `bounds`: an interval better than that of the parts.
+    """
 
     value: float
     stderr: float | None

@@ -37,4 +37,6 @@ def p_value(value: ArrayLike, parts: Parts) -> np.ndarray:
 
 def _half_squared(parts: Parts, tail: np.ndarray) -> np.ndarray:
     """By the chance beyond one end."""
-    return np.sum([np.asarray(part) * stdtrit(freedom, tail) ** 2 for part, freedom in parts], axis=0) if parts else np.zeros(tail.shape)
+    if not parts:
+        return np.zeros(tail.shape)
+    return np.sum([part * np.where(part, stdtrit(freedom, tail), 0.0) ** 2 for part, freedom in parts], axis=0)  # no part: 0, not 0 · ∞

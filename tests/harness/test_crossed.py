@@ -74,7 +74,24 @@ def test_exams_weigh_alike_whatever_their_size():
     found = estimate([np.array([[1.0] * 10]), np.array([[0.0, 0.0]])])
     assert found.value == 0.5
     assert found.stderr == 0.0
-    assert found.interval95 == (0.5, 0.5) and found.p_value == 0.0
+
+
+@pytest.mark.parametrize("true", [0.02, 0.1, 0.5, 0.95])
+def test_the_interval_of_a_mean_over_exams_holds_near_the_ends_too(true):
+    """Two exams of unlike size that weigh alike, at one seed, 16 answers a problem."""
+    random, held, sittings = np.random.default_rng(11), 0, 400
+    for _ in range(sittings):
+        exams = [random.binomial(16, random.beta(0.6, 0.6 * (1 - true) / true, (1, problems))) / 16 for problems in (30, 60)]
+        low, high = mean_share(exams, 90 * 16).interval95
+        held += low <= true <= high
+    assert held / sittings >= 0.9
+
+
+def test_problems_that_are_all_alike_tell_what_the_next_could_be():
+    """0.0 ± 0 is no certainty: of P problems none differed, so up to 1 - 0.025^(1/P) may; the interval of Clopper and Pearson."""
+    found = estimate([np.zeros((1, 40)), np.zeros((1, 24))])
+    unseen = stats.beta.ppf(0.975, 1, 64)
+    assert found.interval95 == pytest.approx((-unseen, unseen))
 
 
 def test_one_problem_has_no_error():
@@ -151,7 +168,7 @@ def test_many_sign_flips_are_each_its_own():
 
 def test_the_interval_of_a_score_over_seeds_stays_where_scores_are():
     shares = np.random.default_rng(6).binomial(16, 0.99, (3, 30)) / 16
-    found = mean_share(shares, shares.size * 16)
+    found = mean_share([shares], shares.size * 16)
     low, high = found.interval95
     assert 0 < low < found.value < high <= 1
     assert (low, high) == pytest.approx(tuple(map(float, bounded(shares, shares.size * 16))))

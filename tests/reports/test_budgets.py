@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -80,6 +81,44 @@ def test_a_rate_that_falls_all_the_way_is_read_at_its_end_alone(read):
     assert found.bound == ("opsd",)
     (updates,) = [meter for meter in found.meters if meter.name == "updates"]
     assert [[one.label for one in limited.standings] for limited in updates.limits] == [["trd"], ["trd", "opsd"]]
+
+
+def test_ranks_follow_the_limit_and_a_curve_stands_in_for_a_primary_sat_at_the_end_alone(tmp_path, make_row, make_score):
+    """Three seeds: halfway opsd is ahead of trd on every problem, at the end trd is; the primary is another exam, which nobody sat on the way."""
+    store, random = Store(tmp_path / "store"), np.random.default_rng(0)
+    noise = random.integers(0, 3, (3, 40))
+
+    def scores(half, more=None):
+        found = {"exam": make_score([8] * 6, samples=16, problems_hash="e")}
+        for at, level in (("25%", half), ("50%", more)):
+            if level is not None:
+                name = "curve (own@1)" + ("" if at == "50%" else "@25%")
+                score = make_score([int(c) for c in level], samples=16, problems_hash="c")
+                found[name] = score.model_copy(update={"at": at, "protocol": "own@1"})
+        return found
+
+    base = {
+        "exam": make_score([4] * 6, samples=16, problems_hash="e"),
+        "curve (own@1)": make_score([2] * 40, samples=16, problems_hash="c"),
+    }
+    base["curve (own@1)"] = base["curve (own@1)"].model_copy(update={"protocol": "own@1"})
+    rows = [make_row("student", exams={}, seed=None).model_copy(update={"scores": base})]
+    for label, early, late in (("trd", 3, 12), ("opsd", 8, 8)):
+        for seed in range(3):
+            address = trained(store, f"{label}{seed}", 8, 100, "constant")
+            made = make_row(label, exams={}, seed=seed)
+            rows.append(made.model_copy(update={"scores": scores(early + noise[seed], late + noise[seed]), "steps": {"train": address}}))
+    suite = {"report": {"primary": {"metric": "avg@16", "over": ["exam"]}}}
+    (group,) = board(rows, {rows[0].suite: suite}).groups
+    found_drafts = drafts_of(group, rows)
+    found = any_budget(group, found_drafts, endpoint(*primary(suite, group.exams), group.exams, found_drafts["student"]), store)
+    assert found.title == "Avg@16" and found.curve == ("curve (own@1)",)
+    updates = next(meter for meter in found.meters if meter.name == "updates")
+    assert [[(one.label, one.rank) for one in limited.standings] for limited in updates.limits] == [
+        [("opsd", (1, 1)), ("trd", (2, 2))],
+        [("trd", (1, 1)), ("opsd", (2, 2))],
+    ]
+    assert updates.limits[0].standings[0].base.value == pytest.approx((8 + noise.mean() - 2) / 16)
 
 
 def test_without_a_store_nothing_is_said(read, quickstart):

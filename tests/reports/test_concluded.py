@@ -202,6 +202,24 @@ def test_an_exam_sat_in_several_ways_is_the_primary_at_the_end_of_the_budget(qui
     assert row_of(group, "trd").primary.value == pytest.approx(sum(score.correct) / 16 / score.problems)
 
 
+def test_a_curve_is_no_part_of_the_primary_and_an_exam_keeps_its_margin_beside_one(quickstart):
+    """An exam that is sat at the end in one way and on the way in another has two columns; what is reached is reached at the end."""
+
+    def with_curve(row):
+        score = row.scores["chain-hard"]
+        early = {"chain-hard (own@1)": score.model_copy(update={"protocol": "own@1", "at": "50%"})}
+        rest = {name: each for name, each in row.scores.items() if name != "chain-hard"}
+        return row.model_copy(update={"scores": {**rest, "chain-hard (quickstart@3fe1)": score, **early}})
+
+    names = ["chain-held-out", "chain-hard (quickstart@3fe1)", "chain-hard (own@1)"]
+    report = {"primary": {"metric": "avg@16", "over": "all", "weight": "exams"}, "margins": {"chain-hard": 0.05}}
+    rows = [with_curve(row) for row in quickstart if "chain-hard" in row.scores]
+    (group,) = board(rows, {"quickstart": {"exams": names, "report": report}}).groups
+    assert group.primary.over == tuple(names[:2])
+    row = row_of(group, "trd")
+    assert row.kept[0].verdict == "kept" and row.kept[0].delta == row.cells[1].delta
+
+
 def test_the_terminal_fits_a_hundred_columns_with_claims(one_pair):
     said = table(
         one_pair, claimed("trd > forward_kl", "opsd >= student - 0.5", "reverse_kl > reverse_kl_topk", margins={"chain-hard": 0.01})
