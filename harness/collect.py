@@ -90,7 +90,7 @@ def result(
         ended_by=trained.facts["ended_by"] if trained else None,
         steps=row.steps,
         provenance=Provenance(
-            **(made.provenance if (made := trained or first) else provenance)
+            **({key: said for key, said in made.provenance.items() if key != "local"} if (made := trained or first) else provenance)
         ),  # of the run that made it, not of this one
     )
 

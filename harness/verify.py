@@ -14,7 +14,7 @@ from typing import Any
 
 from harness import collect, derived, published
 from harness.counts import counted, listed
-from harness.exporting.answers import Texts
+from harness.exporting.answers import Texts, folder_of
 from harness.grading import GRADERS
 from harness.records import Fault, Grade, Problem, Rollout
 from harness.results import Analysis, Cost, ExamScore, Result
@@ -137,7 +137,7 @@ class Verifier(contextlib.ExitStack):
             self._record(inputs[name])
         problems = {problem.id: problem for problem in from_bytes(Problem, self.store.payload(inputs["problems"]) / "problems.parquet")}
         rollouts = from_bytes(Rollout, self.store.payload(inputs["rollouts"]) / "rollouts.parquet")
-        made = self.store.payload(inputs["weights"]) if "weights" in inputs else None
+        made = folder_of(self.store, record)
         texts = self._texts.responses(step["params"]["model"], made, rollouts)
         asked = zip(rollouts, texts, strict=True)
         verdicts = self._judge(step["params"]).grade([(problems[rollout.problem_id], rollout, text) for rollout, text in asked])

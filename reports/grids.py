@@ -62,12 +62,13 @@ class Grid:
 
 
 def grids(group: Group, results: Sequence[Result], store: Store | None) -> Iterator[Grid]:
-    """One an exam of which any row has counts."""
+    """One an exam of which any row has counts. What was answered on the way has no pages, where there are answers of the end: it is much."""
     found = drafts_of(group, results)
     sat = [exam for exam in group.exams if any(exam.key in draft.scores for draft in found.values())]
     counted = sum(exam.problems * sum(exam.key in draft.scores for draft in found.values()) for exam in sat)
+    ended = any(exam.at == "100%" for exam in sat)
     for exam in sat:
-        yield _grid(group, exam, found, store, drilldown.room(counted))
+        yield _grid(group, exam, found, store if exam.at == "100%" or not ended else None, drilldown.room(counted))
 
 
 def drafts_of(group: Group, results: Sequence[Result]) -> dict[str, Draft]:

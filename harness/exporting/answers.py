@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.records import Fault, ModelRef, Problem, Rollout, Verdict
 from harness.results import Result
-from harness.store import Corrupt, Store
+from harness.store import Corrupt, Record, Store
 from harness.tables import from_bytes, grades_from
 
 
@@ -28,7 +28,7 @@ class Texts:
         self._tokenizers: dict[str, Any] = {}
 
     def tokenizer(self, model: dict[str, Any], made: Path | None) -> Any:
-        """`made`: the folder of the model where a step made it. Raises Fault where no tokenizer can be had."""
+        """`made`: as of `folder_of`. Raises Fault where no tokenizer can be had."""
         from harness import models
 
         where = models.source(ModelRef(**model), made)
@@ -41,6 +41,16 @@ class Texts:
 
         tokenizer = self.tokenizer(model, made)
         return [prompts.decode(tokenizer, rollout.response_ids) for rollout in rollouts]
+
+
+def folder_of(store: Store, graded: Record) -> Path | None:
+    """Where the model lies whose answers a step graded, if a step made it or it was a local folder. Raises Fault where that is gone."""
+    if "weights" in graded.step["inputs"]:
+        return store.payload(graded.step["inputs"]["weights"])
+    local = graded.provenance.get("local", {}).get("weights")
+    if local is not None and not Path(local).is_dir():
+        raise Fault(f"{local}: the model whose answers these are lay there, and its tokenizer is needed to read them. Put the folder back.")
+    return Path(local) if local else None
 
 
 def answers(store: Store, result: Result, exam: str, texts: Texts) -> list[Answer]:
@@ -64,7 +74,7 @@ def _answers(store: Store, result: Result, exam: str, texts: Texts) -> list[Answ
         step = store.record(inputs[role])
         if step is None:
             raise Corrupt(inputs[role], "it is not in the store")
-        made = store.payload(step.step["inputs"]["weights"]) if "weights" in step.step["inputs"] else None
+        made = folder_of(store, step)
         rollouts = from_bytes(Rollout, store.payload(step.step["inputs"]["rollouts"]) / "rollouts.parquet")
         verdicts = {
             (grade.problem_id, grade.sample): grade.verdict for grade in grades_from(store.payload(inputs[role]) / "grades.parquet")

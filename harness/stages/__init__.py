@@ -96,7 +96,8 @@ def execute(
             facts = run(job)
             measured = facts.pop("measured", {})
             took = {"seconds": round(time.monotonic() - started, 3), "cpu_seconds": round(time.process_time() - cpu, 3)}
-            store.commit(step, job.out, facts, {**took, **measured}, provenance, fingerprint)
+            where = {"local": dict(step.local)} if step.local else {}  # no matter of identity, but who reads the answers later needs it
+            store.commit(step, job.out, facts, {**took, **measured}, {**provenance, **where}, fingerprint)
             for name in job.used_up:
                 shutil.rmtree(job.work / name, ignore_errors=True)
         except BaseException:

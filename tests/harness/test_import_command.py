@@ -314,7 +314,7 @@ def test_an_imported_row_stands_beside_a_suite_in_columns_of_its_own_and_unranke
     assert command("report", folder, "--out", tmp_path / "page").returncode == 0
     lines = (tmp_path / "page" / "leaderboard.md").read_text().splitlines()
     summary, exams = [line for line in lines if "from-elsewhere" in line][:2]
-    assert "imported from lm-eval 0.4.13" in summary and summary.startswith("| – |")
+    assert "imported from lm-eval 0.4.13" in summary and summary.startswith("| `from-elsewhere` | reported | – |")
     assert exams == "| `from-elsewhere` | 43.8 ± 21.3 | – | 75.0 | – | – | – | – | – |"
     assert next(line for line in lines if line.startswith("| `trd` | –")).startswith("| `trd` | – | – | – | – | 43.8 ± 21.3 |")
     assert any("imported:lm-eval@" in line and "trd-v1@1234" in line for line in lines)

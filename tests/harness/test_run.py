@@ -113,6 +113,10 @@ def test_a_small_suite_of_random_models_runs_to_results_and_page(tmp_path, tiny_
     assert "0 to do" in called("plan", suite, "--store", store).stdout
     listed = called("export", tmp_path / "results", "--to", "csv").stdout.splitlines()
     assert sum(line.count("trd") > 0 for line in listed) == 1
+    assert called("verify", tmp_path / "results", "--store", store).returncode == 0
+    student.rename(tmp_path / "moved")
+    said = called("verify", tmp_path / "results", "--store", store)
+    assert said.returncode == 2 and f"{student}: the model whose answers these are lay there" in said.stderr
 
 
 @pytest.mark.slow
