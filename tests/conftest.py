@@ -57,12 +57,11 @@ def rows_of(folder: Path) -> dict[str, dict]:
     return found
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """With --dist loadgroup: tests that share what their module makes go to one process, so that it is made once; all others go anywhere."""
-    for item in items:
-        fixtures = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
-        if any(found.scope == "module" for each in fixtures for found in each):
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+    fixtures = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+    if any(found.scope == "module" for each in fixtures for found in each):
+        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ def test_without_a_sandbox_it_names_the_remedies(tmp_path: Path, called) -> None
         assert remedy in ran.stdout
 
 
+@pytest.mark.slow
 def test_what_a_run_cannot_do_without_ends_it_with_one(tmp_path: Path, command) -> None:
     installed = tmp_path / "opd_harness-9.dist-info"
     installed.mkdir()

@@ -186,6 +186,7 @@ def slow_rows(tmp_path_factory) -> tuple[Path, bytes]:
     return file, (folder / "made.graded.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_each_row_is_graded_once(slow_rows, tmp_path, command) -> None:
     file, whole = slow_rows
     out = tmp_path / "out.jsonl"
@@ -208,6 +209,7 @@ def test_a_killed_run_goes_on_and_each_row_is_graded_once(slow_rows, tmp_path, c
     assert os.listdir(tmp_path) == ["out.jsonl"]
 
 
+@pytest.mark.slow
 def test_another_content_or_another_profile_begins_anew_and_says_so(slow_rows, tmp_path, command) -> None:
     file, _ = slow_rows
     mine = tmp_path / "made.jsonl"

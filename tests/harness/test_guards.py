@@ -571,6 +571,7 @@ def stir(seed):
     torch.rand(seed), np.random.rand(seed)  # noqa: NPY002
 
 
+@pytest.mark.slow
 def test_S3_global_generators_decide_nothing(folders, tmp_path):
     """Every draw follows from seed and step: rollouts, order, the adapter's first weights, dropout. Two rounds, so that writing follows training."""
     rows = [

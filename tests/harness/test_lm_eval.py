@@ -282,6 +282,7 @@ def model(tiny_model):
     return tiny_model()
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_lm_eval_itself(tasks, model, small_words, monkeypatch) -> None:
     """The very numbers that lm-eval's own entry gives for the same model, seed and shots; with tokens in between told."""
     from lm_eval import simple_evaluate

@@ -90,6 +90,7 @@ DATA = ("agentica-org/DeepScaleR-Preview-Dataset", "HuggingFaceH4/aime_2024", "m
         "ByteDance-Seed/BeyondAIME", "meituan-longcat/AMO-Bench")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_papers_suite_is_pinned_where_it_is_spelled(hub, house):
     for name in DATA:
         hub.add("datasets", name, {"README.md": b"first"})
@@ -139,6 +140,7 @@ def test_a_set_with_options_is_pinned_where_the_catalogue_has_it(hub, house):
     assert found.encode() == before
 
 
+@pytest.mark.slow
 def test_every_place_of_a_chain_is_written_and_nothing_else(hub, house):
     tiny, big = (hub.add("models", name, {"config.json": b"{}"}) for name in ("someone/tiny", "someone/big"))
     data, exam, aime = (hub.add("datasets", name, {"x": b""}) for name in ("someone/problems", "someone/exam", "HuggingFaceH4/aime_2024"))

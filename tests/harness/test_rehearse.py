@@ -26,6 +26,8 @@ from harness.world.standin import make
 ROOT = Path(__file__).parent.parent.parent
 DATA = ROOT.parent / "shared" / "data"
 HUB_MODELS = [name for name in catalogue.names("models") if "recipe" not in catalogue.model(name)]
+FIRST = {catalogue.model(name)["family"]: name for name in reversed(HUB_MODELS)}.values()  # one a family; its like come with the slow tests
+BY_FAMILY = [name if name in FIRST else pytest.param(name, marks=pytest.mark.slow) for name in HUB_MODELS]
 
 SUITE = """
 suite: dear
@@ -245,7 +247,7 @@ def parameters(entry: dict) -> int:
     return entry["layers"] * layer + hidden + entry["vocabulary"] * hidden * (1 if entry["tied"] else 2)
 
 
-@pytest.mark.parametrize("name", HUB_MODELS)
+@pytest.mark.parametrize("name", BY_FAMILY)
 def test_the_parameters_of_an_entry_follow_from_its_sizes(name):
     assert parameters(catalogue.model(name)) == catalogue.model(name)["parameters"]
 
@@ -265,7 +267,7 @@ def made(tmp_path_factory):
     return one
 
 
-@pytest.mark.parametrize("name", HUB_MODELS)
+@pytest.mark.parametrize("name", BY_FAMILY)
 def test_a_stand_in_is_of_its_family_and_passes_the_checks_of_the_loss_head(made, name):
     entry, where = catalogue.model(name), made(name)
     model, words = models.load(ModelRef(name, None, "bfloat16"), where), models.tokenizer_of(where)
@@ -279,13 +281,14 @@ def test_a_stand_in_is_of_its_family_and_passes_the_checks_of_the_loss_head(made
     models.check_head(model, models.vocabulary_of(words))
 
 
-@pytest.mark.parametrize("name", HUB_MODELS)
+@pytest.mark.parametrize("name", BY_FAMILY)
 def test_any_text_comes_back_from_a_stand_ins_tokenizer(made, name):
     words = models.tokenizer_of(made(name))
     text = "Gesucht: ∑ 1/n² für n ≥ 1 — «ja»,\n\t\\frac{π²}{6} 😀"
     assert prompts.decode(words, words(text, add_special_tokens=False)["input_ids"]) == text
 
 
+@pytest.mark.slow
 def test_templates_do_what_those_they_stand_for_do(made):
     def asked(name: str, mode: str) -> str:
         words = models.tokenizer_of(made(name))
@@ -301,6 +304,7 @@ def test_templates_do_what_those_they_stand_for_do(made):
     assert r1["plain"] == r1["thinking"] and r1["plain"].endswith("<think>\n") and "<|im_start|>" not in r1["plain"]
 
 
+@pytest.mark.slow
 def test_a_stand_in_is_the_same_bytes_each_time_and_unlike_any_other(made, tmp_path):
     name, other = "Qwen/Qwen3-4B", "Qwen/Qwen3-4B-Instruct-2507"  # of the same sizes
     torch.manual_seed(1)

@@ -163,7 +163,7 @@ def whole(folders, tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("between", [0.0, 1e9], ids=["state-each-update", "state-each-round"])
+@pytest.mark.parametrize("between", [0.0, pytest.param(1e9, marks=pytest.mark.slow)], ids=["state-each-update", "state-each-round"])
 def test_killed_anywhere_it_ends_in_the_same_bytes(whole, case, between, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "STATE_SECONDS", between)
     steps, expected, said = whole[case]

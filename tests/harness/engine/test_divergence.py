@@ -433,11 +433,11 @@ def peak_gib(head, trained: bool, tokens: int = 16_384) -> float:
     return live.peak / 2**30
 
 
+@pytest.mark.slow  # some seconds each, for shapes alone
 @pytest.mark.parametrize(
     ("name", "trained"),
-    # Some seconds each, for shapes alone: one stands for all in `make test`.
     [
-        pytest.param(name, trained, id=f"{name}-{head}", marks=() if (name, trained) == ("jsd", True) else pytest.mark.slow)
+        pytest.param(name, trained, id=f"{name}-{head}")
         for name in DIVERGENCES
         for trained, head in ((True, "trained-head"), (False, "frozen-head"))
     ],

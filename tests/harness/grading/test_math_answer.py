@@ -148,6 +148,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_hostile_text_gets_a_verdict_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with GraderPool(seconds=1.0) as pool:
@@ -199,6 +200,7 @@ def test_fractions_are_exact(top: int, bottom: int, factor: int) -> None:
     assert judge(rf"\frac{{{top}}}{{{bottom}}}", rf"\frac{{{top * factor + 1}}}{{{bottom * factor}}}").verdict == "wrong"
 
 
+@pytest.mark.slow
 def test_runaway_item_times_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker stopped mid-work is the hang that cannot be caught inside it: the parent's clock ends it."""
     with GraderPool(seconds=0.2) as pool:
@@ -214,6 +216,7 @@ def test_the_workers_own_clock() -> None:
     assert [each.verdict for each in found] == ["timeout", "correct"]
 
 
+@pytest.mark.slow
 def test_worker_killed_between_and_during_work() -> None:
     items = [("1/2", rf"\boxed{{\frac{{{k}}}{{{2 * k}}} + \sqrt{{{k}}} - \sqrt{{{k}}}}}") for k in range(1, 250)]
     with GraderPool() as pool:

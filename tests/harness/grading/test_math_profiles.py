@@ -101,6 +101,7 @@ def test_math_verify_as_shipped_faults_and_all(gold: str, completion: str, verdi
     assert grade(gold, completion, profile="math-verify").verdict == verdict
 
 
+@pytest.mark.slow
 def test_math_verify_called_plainly_says_the_same() -> None:
     """In a process of its own, main thread, its own timers on: what anybody gets who calls it."""
     cases = [json.loads(line) for line in Path(__file__).with_name("math_cases.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -141,7 +142,7 @@ def test_amo_refuses_a_gold_that_needs_a_judge(gold: str) -> None:
     ("profile", "name", "count", "right"),
     [("math-verify", "hmmt_feb_2025", 30, 30), ("math-verify", "beyondaime", 100, 100), ("math-verify", "amo_bench", 39, 39),
      ("string", "hmmt_feb_2025", 30, 30), ("string", "extras/math500", 500, 500), ("string", "amo_bench", 39, 0),
-     ("amo", "amo_bench", 39, 39)],
+     pytest.param("amo", "amo_bench", 39, 39, marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_real_golds_by_the_other_profiles(profile: str, name: str, count: int, right: int) -> None:
     """The string comparison knows no gold that stands in a box already, as those of AMO-Bench do."""
@@ -170,6 +171,7 @@ CODE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", MATH)
 def test_hostile_answers_end_and_nothing_runs(impatient: GraderPool, profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -186,6 +188,7 @@ def test_hostile_answers_end_and_nothing_runs(impatient: GraderPool, profile: st
 BIG = 50_000_000  # characters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", MATH)
 @pytest.mark.parametrize("shape", ["prose", "braces", "boxes", "spaced box"])
 def test_giant_completions_end_in_memory(impatient: GraderPool, profile: str, shape: str) -> None:
@@ -226,6 +229,7 @@ def test_profiles_do_not_disturb_each_other() -> None:
     assert not any(verdict.correct for verdict in rounds[0][1])
 
 
+@pytest.mark.slow
 def test_a_large_item_to_a_worker_that_hangs_is_a_timeout() -> None:
     with GraderPool(seconds=0.2) as pool:
         pool.grade_many([("7", r"\boxed{7}")], profile="math-verify")

@@ -244,7 +244,7 @@ def kill_the_deepest(stop: threading.Event, times: int, before: set[int]) -> Non
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(("times", "outcome"), [(1, "ok"), (2, "infra_error")])
+@pytest.mark.parametrize(("times", "outcome"), [pytest.param(1, "ok", marks=pytest.mark.slow), (2, "infra_error")])
 def test_a_kill_from_outside_is_tried_again_once_and_is_never_the_candidates_fault(box: Sandbox, times: int, outcome: str) -> None:
     stop, before = threading.Event(), set(descendants(os.getpid()))
     killer = threading.Thread(target=kill_the_deepest, args=(stop, times, before))

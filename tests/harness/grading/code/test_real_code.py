@@ -164,7 +164,11 @@ def test_mutants_get_the_verdicts_of_evalplus_itself(
     assert len(items) >= least and 0 < sum(correct for _, correct in ours) < len(items) / 2
 
 
-@pytest.mark.parametrize("step", [16, pytest.param(1, marks=[pytest.mark.whole, pytest.mark.timeout(7200)])], ids=["some", "all"])
+@pytest.mark.parametrize(
+    "step",
+    [pytest.param(16, marks=pytest.mark.slow), pytest.param(1, marks=[pytest.mark.whole, pytest.mark.timeout(7200)])],
+    ids=["some", "all"],
+)
 def test_model_programs_on_livecodebench(grader: CodeGrader, step: int):
     rows = {row["question_id"]: livecodebench_row(row)["tests"] for row in real("livecodebench_v1_public.jsonl")}
     known = {"passing": [], "failing": []}
@@ -201,7 +205,11 @@ def test_taco_solutions_pass_their_samples(grader: CodeGrader, step: int):
     assert wrong(items, grader.grade_many([item[1:] for item in items]), lambda verdict: verdict.correct) == []
 
 
-@pytest.mark.parametrize("step", [7, pytest.param(1, marks=[pytest.mark.whole, pytest.mark.timeout(3600)])], ids=["some", "all"])
+@pytest.mark.parametrize(
+    "step",
+    [pytest.param(7, marks=pytest.mark.slow), pytest.param(1, marks=[pytest.mark.whole, pytest.mark.timeout(3600)])],
+    ids=["some", "all"],
+)
 def test_hostile_programs_as_answers_are_not_correct_and_their_twins_are(grader: CodeGrader, step: int):
     table = module(HERE.parent / "attacks.py")
     calls = [{"input": json.dumps(call[0]), "output": json.dumps(wanted)} for call, wanted in zip(table.CALLS, table.EXPECTED, strict=True)]
