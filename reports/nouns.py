@@ -49,6 +49,8 @@ class Exam:
     def marks(self) -> tuple[tuple[str, str], ...]:
         """What a reader must know of the questions: a word, and what it means."""
         found = []
+        if self.at != "100%" and not self.name.endswith(f"@{self.at}"):
+            found.append((f"at {self.at} of the budget", "sat on the way, before training had ended"))
         if self.older:
             found.append(("older than the model", "public before the student's model was: it may have seen the questions"))
         if self.overlap and self.overlap.exact:

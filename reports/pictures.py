@@ -93,7 +93,9 @@ def _pareto(group: Group, priced: Sequence[Row], on_front: Sequence[str], colour
     last = max(x for x, _ in at.values())
     stair = Series("front", (*xs, last), (*ys, ys[-1]), hue=None, told=False)
     title = f"{group.primary.title} against charged cost"
-    return plot(title, [stair, *series], f"{unit}, modelled, charged as if run alone", "percent", _percent, True, names="beside")
+    return plot(
+        title, [stair, *series], f"{unit}, modelled, charged as if run alone; logarithmic", "percent", _percent, True, names="beside"
+    )
 
 
 def _curves(found: PassCurves, colours: Mapping[str, int]) -> Plot | None:

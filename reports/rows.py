@@ -97,7 +97,7 @@ def _marks(draft: Draft, among: Field, cells: Sequence[Cell], found: Estimate | 
     gaps = [cell.note for cell in cells if cell.note and cell.note.startswith("incomplete")]
     yield from dict.fromkeys(gaps)
     yield from dict.fromkeys(cell.machinery for cell in cells if cell.machinery)
-    unfinished = [cell.unfinished for cell in cells if cell.unfinished]
+    unfinished = [cell.unfinished for exam, cell in zip(among.exams, cells, strict=True) if cell.unfinished and exam.at == "100%"]
     if unfinished and max(unfinished) >= 0.005:
         yield f"{percent(max(unfinished))}% unfinished"
     if any(score.sandbox == "none" for column in draft.scores.values() for score in column.values()):

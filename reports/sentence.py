@@ -9,7 +9,7 @@ from harness.statistics import holm
 from reports.drafts import LEVEL
 from reports.findings import Noise
 from reports.nouns import SEEDS_FOR_RANKS, Group, Row
-from reports.words import Span, hours, listed, percent, plural, points
+from reports.words import Span, interval, listed, of_an_h100, percent, plural, points
 
 MANY = 4  # above so many, rows that nothing is claimed of are counted, not named
 CHEAPER = 0.9  # rows are called the cheapest where they cost less than this share of every other
@@ -87,7 +87,15 @@ def _sentence(group: Group) -> Iterable[Span]:
         yield ("text", " cannot be told from it.")
     for row in group.rows:
         if row.label == group.best_control and row.base:
-            yield from (("text", " Best control: "), ("code", row.label), ("text", f", {points(row.base.value)}."))
+            yield from (("text", " Best control: "), ("code", row.label), ("text", f", {points(row.base.value)}"))
+            first = leaders[0].control if leaders else None
+            if first and first.interval95:
+                yield from (
+                    ("text", "; "),
+                    ("code", leaders[0].label),
+                    ("text", f" minus it: {points(first.value)} ({interval(first.interval95)})"),
+                )
+            yield ("text", ".")
     yield from _margins([row for row in group.rows if row.block in ("method", "control") and row.kept])
     yield from _cheapest(leaders or above, "leader" if leaders else "of these")
     yield from _broken(methods)
@@ -135,7 +143,7 @@ def _cheapest(rows: Sequence[Row], of: str) -> Iterable[Span]:
     if 0 < len(cheap) < min(len(priced), FEW + 1):
         yield ("text", f" Cheapest {of + 's' if of == 'leader' and len(cheap) > 1 else of}: ")
         yield from listed(cheap)
-        yield ("text", f", {hours(least)} H100-h.")
+        yield ("text", f", {of_an_h100(least)}.")
 
 
 def _broken(rows: Sequence[Row]) -> Iterable[Span]:

@@ -69,6 +69,14 @@ def hours(number: float | None) -> str:
     return powered(number, 1)
 
 
+def of_an_h100(number: float) -> str:
+    """Hours as a cost in words; what takes less than half a minute in a unit that can be read."""
+    seconds = 3600 * number
+    if seconds >= 30:
+        return f"{hours(number)} H100-h"
+    return f"{seconds:.2g} s of an H100" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms of an H100"
+
+
 def powered(number: float, digits: int) -> str:
     """1.2·10⁻⁷"""
     mantissa, power = f"{number:.{digits}e}".split("e")

@@ -39,4 +39,6 @@ def _half_squared(parts: Parts, tail: np.ndarray) -> np.ndarray:
     """By the chance beyond one end."""
     if not parts:
         return np.zeros(tail.shape)
-    return np.sum([part * np.where(part, stdtrit(freedom, tail), 0.0) ** 2 for part, freedom in parts], axis=0)  # no part: 0, not 0 · ∞
+    return np.sum(
+        [np.asarray(part) * np.where(part, stdtrit(freedom, tail), 0.0) ** 2 for part, freedom in parts], axis=0
+    )  # no part: 0, not 0 · ∞

@@ -1,5 +1,5 @@
 "use strict";
-// Two rows beside each other: their first answers, with the words marked that only one of them has. Text only: nothing written is ever run.
+// Two rows beside each other: answers of unlike verdicts where there are some, else their first, with the words marked that only one has. Text only: nothing written is ever run.
 (() => {
   const place = document.getElementById("beside"), boxes = Array.from(document.querySelectorAll("input[data-beside]"));
   const LONGEST = 1500;  // words: beyond them a comparison would take long, and say little
@@ -27,12 +27,19 @@
     pieces.forEach((piece, at) => out.append(shared.has(at) || !piece.trim() ? piece : made("mark", piece)));
     return out;
   };
+  const apart = (one, other) => {
+    const [mine, its] = [one, other].map((row) => Array.from(row.querySelectorAll(".completion")));
+    const right = (answer) => answer.classList.contains("right");
+    for (const a of mine) for (const b of its) if (right(a) !== right(b)) return [a, b];
+    return [mine[0], its[0]];
+  };
   const show = () => {
     const chosen = boxes.filter((box) => box.checked).map((box) => document.getElementById(box.dataset.beside));
     place.hidden = chosen.length !== 2;
     place.replaceChildren();
     if (chosen.length !== 2) return;
-    const texts = chosen.map((row) => words((row.querySelector("pre") || made("pre", "")).textContent));
+    const answers = apart(...chosen);
+    const texts = answers.map((answer) => words(((answer && answer.querySelector("pre")) || made("pre", "")).textContent));
     const long = texts.some((text) => text.length > LONGEST);
     const shared = long ? texts.map((text) => new Set(text.keys())) : common(...texts);
     place.append(made("h2", long ? "Beside each other (too long to mark what differs)" : "Beside each other"));
@@ -40,7 +47,7 @@
     columns.className = "columns";
     chosen.forEach((row, at) => {
       const column = made("div");
-      const said = row.querySelector(".said");
+      const said = answers[at] && answers[at].querySelector(".said");
       column.append(row.querySelector("h2").cloneNode(true), said ? said.cloneNode(true) : "", marked(texts[at], shared[at]));
       columns.append(column);
     });
