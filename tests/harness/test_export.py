@@ -62,7 +62,7 @@ def test_latex_has_value_and_delta_in_booktabs(export, rows, tmp_path):
     assert line.endswith(r" \\") and f"{100 * value:.1f}" in line
     assert f"& ({100 * (value - base):+.1f})".replace("-", "$-$") in line
     assert r"reverse\_kl\_topk &" in text and "reverse_kl" not in text.replace(r"reverse\_kl", "")
-    for columns, table in re.findall(r"\\begin\{tabular\}\{(.*)\}\n(.*?)\\end\{tabular\}", text, re.S):
+    for columns, table in re.findall(r"\\begin\{tabular\}\{([^\n]*)\}\n(.*?)\\end\{tabular\}", text, re.S):
         assert columns == "lr@{~}r"  # one exam: the score, and the difference beside it
         lines = [line.replace(r"\multicolumn{2}{c}", "&") for line in table.splitlines() if line.endswith(r"\\")]
         assert {line.count("&") for line in lines} == {2}
