@@ -17,6 +17,7 @@ from reports.concluded import probability
 from reports.diagnostics import column_groups, never_cut
 from reports.difficulty import FEW
 from reports.drilldown import PER_CELL
+from reports.files import FILES
 from reports.mathematics import typeset
 from reports.nouns import AGAIN, BLOCKS, SEEDS_FOR_RANKS, Board, Group, Row
 from reports.pages import ALONE, Place
@@ -26,16 +27,6 @@ from reports.visible import visible
 from reports.wrapping import argued, breakable, brief, dotted
 
 TEMPLATES = Path(__file__).parent / "templates"
-FILES = (
-    "leaderboard.csv",
-    "leaderboard.md",
-    "leaderboard.tex",
-    "leaderboard.json",
-    "difficulty.csv",
-    "written.csv",
-    "course.csv",
-    "caps.csv",
-)  # that stand beside the page
 QUESTIONS = {
     "writer": "whose tokens are trained on",
     "teacher": "which model teaches",
@@ -106,7 +97,7 @@ def page(board: Board, place: Place = ALONE) -> str:
             rows=sum(len(group.rows) for group in board.groups),
             exams=len({exam.sat[0] for group in board.groups for exam in group.exams}),
             blocks=BLOCKS,
-            files=FILES,
+            files=tuple(FILES),
         )
     )
 
@@ -134,7 +125,7 @@ def offered(board: Board) -> Offered:
 
 def rendered(template: str, place: Place, **context: object) -> str:
     """Any other page of the site."""
-    common = {"place": place, "questions": QUESTIONS, "meters": METERS, "again": AGAIN, "blocks": BLOCKS, "files": FILES}
+    common = {"place": place, "questions": QUESTIONS, "meters": METERS, "again": AGAIN, "blocks": BLOCKS, "files": tuple(FILES)}
     return _environment().get_template(template).render({**common, **context})
 
 

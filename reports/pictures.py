@@ -14,7 +14,7 @@ from reports.nouns import Group, Row
 from reports.plots import Plot, Series, plot
 from reports.strips import Mark, Strips, strips
 from reports.training import Training, on_the_way, training
-from reports.words import percent, points, tokens
+from reports.words import points, tokens, whole_percent
 
 UNITS = (("H100-hours", 1.0), ("H100-minutes", 60.0), ("H100-seconds", 3.6e3), ("H100-milliseconds", 3.6e6), ("H100-microseconds", 3.6e9))
 
@@ -94,7 +94,7 @@ def _pareto(group: Group, priced: Sequence[Row], on_front: Sequence[str], colour
     stair = Series("front", (*xs, last), (*ys, ys[-1]), hue=None, told=False)
     title = f"{group.primary.title} against charged cost"
     return plot(
-        title, [stair, *series], f"{unit}, modelled, charged as if run alone; logarithmic", "percent", _percent, True, names="beside"
+        title, [stair, *series], f"{unit}, modelled, charged as if run alone; logarithmic", "percent", whole_percent, True, names="beside"
     )
 
 
@@ -108,7 +108,7 @@ def _curves(found: PassCurves, colours: Mapping[str, int]) -> Plot | None:
     if not series:
         return None
     x_title = f"k, of {found.ks[-1]} answers a problem"
-    return plot(f"Pass@k on {found.exam}", series, x_title, "percent", _percent, True, ticks=found.ks)
+    return plot(f"Pass@k on {found.exam}", series, x_title, "percent", whole_percent, True, ticks=found.ks)
 
 
 def _forest(group: Group) -> Strips | None:
@@ -155,10 +155,6 @@ def _lengths(group: Group) -> Strips | None:
 def _who(labels: Iterable[str]) -> str:
     first, *rest = labels
     return f"{first} and {len(rest)} more" if rest else first
-
-
-def _percent(value: float) -> str:
-    return percent(value, 0)
 
 
 def points_(value: float) -> str:

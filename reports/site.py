@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from harness.shelf import Shelf
 from harness.store import Store
 from methods import METHODS
-from reports import catalogued, comparing, data, html, latex, markdown, sheets, spreadsheet
+from reports import catalogued, comparing, html
 from reports.budgets import AnyBudget, any_budget
 from reports.columns import endpoint, primary
 from reports.drafts import Draft, Endpoint
 from reports.edition import edition
+from reports.files import FILES
 from reports.grids import Grid, drafts_of, grids
 from reports.index import index, leaderboards, of_suite
 from reports.nouns import Board, Group
@@ -23,19 +24,6 @@ from reports.runs import run_page
 from reports.tables import slug
 
 File = tuple[str, str]
-SHEETS = (
-    ("leaderboard.md", markdown.text),
-    ("leaderboard.csv", spreadsheet.text),
-    ("leaderboard.tex", latex.text),
-    ("leaderboard.json", data.text),
-    ("claims.csv", sheets.claims),
-    ("margins.csv", sheets.margins),
-    ("passk.csv", sheets.passk),
-    ("difficulty.csv", sheets.difficulty),
-    ("written.csv", sheets.written),
-    ("course.csv", sheets.course),
-    ("caps.csv", sheets.caps),
-)
 
 
 @dataclass(frozen=True)
@@ -57,7 +45,7 @@ def files(shelf: Shelf, board: Board, store: Store | None = None, public: str | 
     homes = leaderboards(board)
     site = Map(_pages(known, board), runs, frozen, homes)
     yield from _leaderboards(site, board, shelf, homes)
-    for name, made in SHEETS:
+    for name, made in FILES.items():
         yield name, made(board)
     if frozen:
         yield "edition.bib", frozen.bibtex
@@ -69,7 +57,8 @@ def files(shelf: Shelf, board: Board, store: Store | None = None, public: str | 
     if known:
         yield from _summaries(site, known, shown)
     for name, file in suites.items():
-        text = json.dumps((shelf.suites or {})[name], indent=1, sort_keys=True, ensure_ascii=False)
+        said = {key: each for key, each in (shelf.suites or {})[name].items() if key != "current"}  # which files stand for it is no setting
+        text = json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False)
         yield file, html.rendered("suite.html.j2", Place(site, file, "../"), name=name, text=text)
     if known:
         yield "answers.html", html.rendered("answers.html.j2", Place(site, "answers.html"), board=board)

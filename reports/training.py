@@ -11,7 +11,7 @@ from harness.store import Store
 from reports.nouns import Group
 from reports.plots import Plot, Series, plot
 from reports.runs import log
-from reports.words import percent
+from reports.words import whole_percent
 
 DRAWN = {  # figures that mean the same for every method
     "kl_forward": ("Forward KL", "KL(teacher ‖ student), nats a token"),
@@ -49,7 +49,9 @@ def on_the_way(group: Group, colours: Mapping[str, int]) -> tuple[Plot, ...]:
                 series.append(Series(row.label, xs, tuple(score.value for score in scores), bounds, colours.get(row.label)))
         if series:
             title = f"Avg@{last.samples} on {sat[0]} in the course of training"
-            made.append(plot(title, series, "percent of the budget", "percent", _percent, ticks=(0, 0.25, 0.5, 0.75, 1), across=_percent))
+            made.append(
+                plot(title, series, "percent of the budget", "percent", whole_percent, ticks=(0, 0.25, 0.5, 0.75, 1), across=whole_percent)
+            )
     return tuple(made)
 
 
@@ -80,7 +82,3 @@ def parts(values: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]
     edges = [round(at * len(values) / count) for at in range(count + 1)]
     spans = list(pairwise(edges))
     return tuple((start + 1 + end) / 2 for start, end in spans), tuple(sum(values[start:end]) / (end - start) for start, end in spans)
-
-
-def _percent(value: float) -> str:
-    return percent(value, 0)

@@ -14,6 +14,10 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     return DASH if fraction is None else f"{100 * fraction:.{digits}f}".replace("-", MINUS)
 
 
+def whole_percent(fraction: float) -> str:
+    return percent(fraction, 0)
+
+
 def error(stderr: float) -> str:
     """One standard error of a share, in points. Zero is no error that is known: nothing varied, so there was nothing to take one from."""
     said = percent(stderr)

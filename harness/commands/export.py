@@ -15,13 +15,16 @@ from harness.records import Fault
 from harness.results import Result
 from harness.shelf import read_shelf
 from harness.store import Store, write_atomically
-from reports import data, latex, markdown, sheets, spreadsheet
+from reports.files import FILES
 
-TABLES = {"csv": spreadsheet.text, "json": data.text, "markdown": markdown.text, "latex": latex.text}  # one text each
-SHEETS = {
-    "rows": spreadsheet.text, "claims": sheets.claims, "margins": sheets.margins, "passk": sheets.passk, "difficulty": sheets.difficulty,
-    "written": sheets.written, "course": sheets.course, "caps": sheets.caps,
-}  # fmt: skip
+ROWS = "leaderboard.csv"
+TABLES = {
+    "csv": FILES[ROWS],
+    "json": FILES["leaderboard.json"],
+    "markdown": FILES["leaderboard.md"],
+    "latex": FILES["leaderboard.tex"],
+}  # one text each
+SHEETS = {"rows": FILES[ROWS]} | {name.removesuffix(".csv"): made for name, made in FILES.items() if name.endswith(".csv") and name != ROWS}
 ANSWERS = {"lm-eval": lm_eval.write, "inspect": inspect_log.write, "evalplus": evalplus.write}  # with completions, a folder a row
 FOLDERS = (*ANSWERS, "hub")
 
